@@ -50,7 +50,7 @@ export function originsOf(
 ): readonly Origin[] {
   if (publicEndpoints.length > 0) return parseAll(publicEndpoints)
   // The scheme in front of a proxy is unknown, so a spelled-out default port of either scheme counts as none.
-  const received = host === null ? [] : [`http://${host}`, `https://${host}`]
+  const received = host === null || /[/?#\\]/.test(host) ? [] : [`http://${host}`, `https://${host}`]
   const origins = parseAll([...listening, ...received])
   return origins.filter((origin, i) => origins.findIndex((other) => other.host === origin.host) === i)
 }
