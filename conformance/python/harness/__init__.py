@@ -1,0 +1,1 @@
+"""What the suite needs around the official packages, which are used as they were installed and never patched."""

@@ -1,0 +1,27 @@
+"""Runs last: no key and no token of this session is in what the server wrote at log level trace."""
+
+import json
+
+import pytest
+
+
+def log_lines(server):
+    """The lines of the log, without the banner that prints a connection string and a URL to try."""
+    lines = server.output["stderr"] + server.output["stdout"]
+    banner = [line for line in lines if not line.lstrip().startswith("{")]
+    return [line for line in lines if line not in banner], banner
+
+
+def test_no_secret_is_in_the_output(hocket, secrets):
+    if not hocket.is_ours:
+        pytest.skip("needs the server's output")
+    lines, _ = log_lines(hocket)
+    assert len(lines) > 100 and any(json.loads(line).get("level") in (10, "trace") for line in lines), "not at trace"
+    assert len(secrets.values) > 20
+    assert secrets.found_in("".join(lines)) == []
+
+
+def test_the_search_would_find_one(secrets):
+    token = next(value for value in secrets.values if value.count(".") == 2)
+    assert token in secrets.found_in(f"x{token}y")
+    assert secrets.found_in(f"signature {token.rsplit('.', 1)[1]}") != []
