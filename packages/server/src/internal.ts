@@ -1,5 +1,5 @@
 /** What the server shares with its sister packages. Not public: it changes without notice. */
-export { InterestTable, nodeOfRequest, targetKey } from './backplane/addressing.ts'
+export { nodeOfRequest, PeerInterest, targetKey } from './backplane/addressing.ts'
 export type {
   Answer,
   Backplane,

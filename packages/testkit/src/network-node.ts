@@ -4,9 +4,9 @@ import type { Answer, Backplane, BackplaneHandlers, BackplaneRequest, ReplyTo } 
 import {
   cacheReplies,
   handlerFailure,
-  InterestTable,
   nodeOf,
   nodeOfRequest,
+  PeerInterest,
   PendingAnswers,
   targetKey,
 } from '@hocket/server/internal'
@@ -42,7 +42,7 @@ export class NetworkNode implements Backplane {
   readonly nodeId: string
   readonly #links: NetworkLinks
   readonly #pending: PendingAnswers
-  readonly #peers = new InterestTable()
+  readonly #peers = new PeerInterest()
   readonly #own = new Set<string>()
   /** Nodes that this one believes to be there. */
   readonly #live = new Set<string>()

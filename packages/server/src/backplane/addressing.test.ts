@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { InterestTable, nodeOfRequest, targetKey } from './addressing.ts'
+import { nodeOfRequest, PeerInterest, targetKey } from './addressing.ts'
 import type { BackplaneRequest } from './backplane.ts'
 import { newConnectionId } from './node-id.ts'
 
@@ -45,9 +45,9 @@ describe('nodeOfRequest', () => {
   })
 })
 
-describe('InterestTable', () => {
+describe('PeerInterest', () => {
   it('knows who is interested, and forgets the target with the last of them', () => {
-    const table = new InterestTable()
+    const table = new PeerInterest()
     table.set('a', 'x', true)
     table.set('b', 'x', true)
     table.set('a', 'x', true)
@@ -61,7 +61,7 @@ describe('InterestTable', () => {
   })
 
   it('replaces or removes all that one node said', () => {
-    const table = new InterestTable()
+    const table = new PeerInterest()
     table.replace('a', ['x', 'y'])
     table.replace('b', ['y'])
     table.replace('a', ['z'])

@@ -29,7 +29,7 @@ export function nodeOfRequest(request: BackplaneRequest): string | null {
 }
 
 /** Which of the other nodes have a receiver for which target, as they told us. */
-export class InterestTable {
+export class PeerInterest {
   readonly #nodesOf = new Map<string, Set<string>>()
   readonly #keysOf = new Map<string, Set<string>>()
 

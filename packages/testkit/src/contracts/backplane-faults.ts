@@ -48,6 +48,18 @@ export function describeBackplaneFaults(create: Create, size: number): void {
       expect(gone).toEqual({ replies: [], missing: [] })
     })
 
+    it('loses nothing that was handed over before drain resolved', async () => {
+      const { cluster, nodes } = await startAll()
+      const [publisher, node] = nodes as [ContractNode, ContractNode]
+      await node.backplane.setInterest(group('g'), true)
+      const sent = Array.from({ length: 50 }, (_, index) => `e${index}`)
+      for (const id of sent) publisher.backplane.publish(envelope(id, group('g')))
+      await publisher.backplane.drain()
+      cluster.crash(publisher.nodeId)
+      await until(() => node.lost.length > 0, { what: 'the crash is noticed' })
+      expect(node.envelopes.map(({ id }) => id)).toEqual(sent)
+    })
+
     it('ends the wait for interest, and a survivor alone has nobody to tell', async () => {
       const { cluster, nodes } = await startAll()
       const [crashing, survivor] = nodes as [ContractNode, ContractNode]
