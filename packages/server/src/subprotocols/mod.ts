@@ -1,0 +1,25 @@
+import { jsonCodec, jsonReliableCodec } from '@hocket/protocol/codec-json'
+import type { Codec } from '@hocket/protocol/codec'
+
+/** A wire language that clients can negotiate. */
+export interface Subprotocol {
+  readonly name: string
+  readonly codec: Codec
+  readonly reliable: boolean
+}
+
+/** Every subprotocol of the service, the one place that negotiation, metrics and docs read. */
+export const subprotocols: readonly Subprotocol[] = [
+  { name: 'json.webpubsub.azure.v1', codec: jsonCodec, reliable: false },
+  { name: 'json.reliable.webpubsub.azure.v1', codec: jsonReliableCodec, reliable: true },
+]
+
+/** What a client offered that the service speaks: the first such name in its own order, spelled as it spelled it. */
+export function negotiate(offered: readonly string[]): { subprotocol: Subprotocol; spelling: string } | null {
+  for (const spelling of offered) {
+    const name = spelling.toLowerCase()
+    const subprotocol = subprotocols.find((candidate) => candidate.name === name)
+    if (subprotocol !== undefined) return { subprotocol, spelling }
+  }
+  return null
+}
