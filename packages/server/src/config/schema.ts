@@ -298,12 +298,10 @@ const fields = {
       doc: 'A client that sent nothing for two keep-alive intervals and this time is closed.',
     } satisfies OptionMeta),
   hubs: z
-    .record(z.string(), hubSettingsSchema)
+    .record(checked(hubNameProblem), hubSettingsSchema)
     .superRefine((hubs, ctx) => {
       const seen = new Map<string, string>()
       for (const name of Object.keys(hubs)) {
-        const problem = hubNameProblem(name)
-        if (problem !== null) ctx.addIssue({ code: 'custom', path: [name], message: problem })
         const twin = seen.get(name.toLowerCase())
         if (twin !== undefined) {
           ctx.addIssue({ code: 'custom', path: [name], message: `is the same hub as '${twin}': case does not count` })
