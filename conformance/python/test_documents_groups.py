@@ -4,6 +4,7 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from conftest import ANY_GROUP
 from harness.frames import disconnected, from_group
+from harness.sockets import refused_with
 
 
 def assert_not_found(failure, code, message):
@@ -83,6 +84,13 @@ def test_a_connection_leaves_all_its_groups_at_once(service, people):
 def test_s20_a_known_connection_exists(service, people):
     people.simple(service, pin="abc123")
     assert service.connection_exists(connection_id="abc123") is True
+
+
+def test_a_pinned_id_is_taken_while_its_connection_lives(service, people, flavour, loop):
+    people.simple(service, pin="abc123")
+    assert refused_with(flavour, loop, people.url(service, pin="abc123")) == 409
+    service.close_connection(connection_id="abc123")
+    assert people.json(service, pin="abc123").connection_id == "abc123"
 
 
 def test_s20_an_unknown_connection_does_not_exist(service, people):

@@ -131,12 +131,18 @@ def test_sends_leave_out_the_excluded_and_those_that_the_filter_does_not_name(se
     assert texts == [["3"], ["1", "2", "4"], ["1", "3", "5"]]
 
 
-def test_a_lifetime_is_no_keyword_of_the_package_but_works_as_a_parameter(service, people, flavour):
+def test_a_lifetime_is_no_keyword_of_the_package_and_nothing_is_sent(service, people, flavour):
     somebody = people.simple(service)
     method = "Session.request()" if flavour == "sync" else "ClientSession._request()"
     with pytest.raises(TypeError) as failure:
         service.send_to_all(message="late", content_type="text/plain", message_ttl_seconds=10)
     assert f"{method} got an unexpected keyword argument 'message_ttl_seconds'" in str(failure.value)
+    assert people.received(service, somebody) == [[]]
+
+
+@pytest.mark.newest
+def test_a_lifetime_can_be_given_as_a_parameter(service, people):
+    somebody = people.simple(service)
     service.send_to_all(message="in time", content_type="text/plain", params={"messageTtlSeconds": 10})
     assert "messageTtlSeconds=10" in service.requests[-1]
     assert people.received(service, somebody) == [["in time"]]

@@ -1,5 +1,6 @@
 """S1 to S7, S37 and S43: install, configure, build clients, make client tokens."""
 
+import asyncio
 import os
 import re
 import socket
@@ -50,6 +51,20 @@ def test_s1_configures_itself_from_the_environment(hocket, make_service, monkeyp
     )
     assert client.send_to_all(message="Hello everyone!", content_type="text/plain") is None
     assert client.statuses[-1] == 202
+
+
+def test_s41_each_version_of_the_package_names_its_api_version(service):
+    service.send_to_all(message="Hello world", content_type="text/plain")
+    api_version = {"1.0.1": "2021-10-01", "1.3.0": "2024-12-01"}[version("azure-messaging-webpubsubservice")]
+    assert service.requests[-1].endswith(f"/api/hubs/my-hub/:send?api-version={api_version}")
+
+
+@pytest.mark.old
+def test_s41_a_filter_is_no_keyword_of_1_0_1(service, flavour):
+    method = "Session.request()" if flavour == "sync" else "ClientSession._request()"
+    with pytest.raises(TypeError) as failure:
+        service.send_to_all(message="x", content_type="text/plain", filter="userId eq 'user123'")
+    assert f"{method} got an unexpected keyword argument 'filter'" in str(failure.value)
 
 
 @pytest.mark.parametrize("ending", ["", ";", ";Version=1.0;"])
@@ -123,3 +138,22 @@ def test_s37_the_nine_operations_of_the_table_are_there(flavour):
                add_user_to_group remove_user_from_group close_connection connection_exists"""
     client = service_class(flavour).from_connection_string("Endpoint=http://localhost;AccessKey=" + "k" * 40, "my-hub")
     assert [name for name in names.split() if not callable(getattr(client, name))] == []
+
+
+def test_the_async_sample_works_as_a_program_of_its_own(hocket, make_service, people, secrets):
+    """The calls of S34 with a key, since its Entra credential needs https."""
+    from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
+
+    service = make_service("my-hub")
+    somebody = people.simple(service)
+
+    async def broadcast():
+        credential = AzureKeyCredential(hocket.key)
+        client = WebPubSubServiceClient(
+            endpoint=hocket.endpoint, hub="my-hub", credential=credential, raw_request_hook=secrets.see_request
+        )
+        assert await client.send_to_all("Hello async!", content_type="text/plain") is None
+        await client.close()
+
+    asyncio.run(broadcast())
+    assert people.received(service, somebody) == [["Hello async!"]]

@@ -40,6 +40,7 @@ def behind(hocket, secrets):
     yield server, proxy
     proxy.close()
     assert server.stop() == 0
+    assert secrets.found_in("".join(server.log_lines())) == []
 
 
 @pytest.fixture

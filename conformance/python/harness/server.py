@@ -102,3 +102,8 @@ class Hocket:
 
     def text(self):
         return "".join(self.output["stdout"] + self.output["stderr"])
+
+    def log_lines(self):
+        """What it logged, without the banner that prints a connection string and a client URL for people to try."""
+        lines = self.output["stderr"] + self.output["stdout"]
+        return [line for line in lines if line.startswith("{")]
