@@ -214,7 +214,7 @@ describe('mistakes', () => {
     expect(refusal({ file: file('port: 1\nlogLevel: a: b\n') })).toContain('hocket.yaml:2:11: Nested mappings')
     expect(refusal({ file: file('port: 1\nport: 2\n') })).toContain('hocket.yaml:2:1: Map keys must be unique')
     expect(refusal({ file: file('hubs:\n  *: {}\n') })).toContain('needs quotes')
-    expect(refusal({ file: file('{"port": 1,\n "host": }') })).toMatch(/Invalid configuration: /)
+    expect(refusal({ file: file('{"port": 1') })).toMatch(/hocket\.yaml:1:\d+: /)
   })
 
   it('refuses a file that is a list, a missing one and a directory', () => {
