@@ -12,7 +12,8 @@ const sets = [
   { name: 'service-1.0.1', pytest: ['-m', 'not newest'] },
 ]
 
-class Unavailable extends Error {}
+/** No Python here that could run the packages; the message says why. */
+export class Unavailable extends Error {}
 
 function run(command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { cwd: here, encoding: 'utf8', timeout: 600_000 })
@@ -56,6 +57,14 @@ function prepare(python: { command: string; version: string }, set: string): str
     if (!existsSync(join(folder, interpreter))) throw error
   }
   return join(folder, interpreter)
+}
+
+/**
+ * The interpreter that has the newest packages, made when there is none yet. Suites outside of this folder use it.
+ * @throws Unavailable where it cannot be had.
+ */
+export function newestInterpreter(): string {
+  return prepare(findPython(), 'newest')
 }
 
 interface Counts {
@@ -105,4 +114,4 @@ function main(): number {
   }
 }
 
-process.exitCode = main()
+if (import.meta.main) process.exitCode = main()
