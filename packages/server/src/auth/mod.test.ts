@@ -152,7 +152,10 @@ describe('Auth.client', () => {
     const token = signHs256({ aud: 'http://localhost:8080/client?hub=chat', exp }, key)
     expect(connect(token, '/client/?hub=chat')).toBe('accepted')
     expect(connect(token, '/client?hub=chat')).toBe('accepted')
+    expect(connect(token, '/prefix/client/?hub=chat')).toBe('accepted')
     expect(connect(token)).toMatch(/audience/)
+    const named = signHs256({ aud: 'http://localhost:8080/client?hub=client', exp }, key)
+    expect(connect(named, '/client/hubs/client', 'client')).toMatch(/audience/)
   })
 })
 

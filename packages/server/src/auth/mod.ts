@@ -7,7 +7,7 @@ import { clientAudience, type Origin, originsOf, restAudience } from './audience
 import { verifyClientToken } from './client-token.ts'
 import { issueReconnectionToken, verifyReconnectionToken } from './reconnection-token.ts'
 import { RefusalLog } from './refusal-log.ts'
-import { percentDecode, splitTarget } from './target.ts'
+import { splitTarget } from './target.ts'
 
 /** The options that decide who is let in. */
 export interface AuthConfig {
@@ -66,7 +66,8 @@ export class Auth {
     readonly token: string | null
   }): ClientClaims {
     const { path } = splitTarget(request.target)
-    const isQueryForm = /^\/client\/?$/i.test(percentDecode(path) ?? path)
+    // `/client?hub=…`, perhaps with a proxy's path prefix still in front; a hub may be called "client" as well.
+    const isQueryForm = /\/client\/?$/i.test(path) && !/\/client\/hubs\/[^/]*\/?$/i.test(path)
     const expected = clientAudience(this.#origins(request.host), request.hub, isQueryForm)
     return this.#noting(path, () => {
       if (request.token === null) {

@@ -9,7 +9,7 @@ const supportedVersions = { 'api-supported-versions': apiVersions.join(', ') }
 /** The answer of an operation that did what it was asked; `value` is the JSON of the body, if any. */
 export function success(status: 200 | 202 | 204, value: unknown): HttpReply {
   if (status === 204) return { status, headers: supportedVersions, body: null }
-  if (value === undefined) return { status, headers: { ...supportedVersions, 'content-length': '0' }, body: null }
+  if (value === undefined) return { status, headers: { ...supportedVersions, 'Content-Length': '0' }, body: null }
   return withJson(status, supportedVersions, 'application/json', value)
 }
 
@@ -33,7 +33,7 @@ export function failure(cause: unknown, context: FailureContext): HttpReply {
   const headers = { 'x-ms-error-code': code, ...supportedVersions, ...extraHeaders(error, context) }
   if (status >= 500) return serverFailure(cause, status, headers, context)
   // The service answers these two without a body.
-  if (status === 401 || status === 415) return { status, headers: { ...headers, 'content-length': '0' }, body: null }
+  if (status === 401 || status === 415) return { status, headers: { ...headers, 'Content-Length': '0' }, body: null }
   if (error.code === 'invalidFilter') return filterFailure(error.message)
   return withJson(status, headers, 'application/json', {
     code,
@@ -97,14 +97,14 @@ const targets: Readonly<Record<string, string>> = {
 function extraHeaders(error: HocketError, { operation, allowed }: FailureContext): Record<string, string> {
   switch (error.http) {
     case 405:
-      return { allow: allowed.join(', ') }
+      return { Allow: allowed.join(', ') }
     case 401:
-      return { 'www-authenticate': `Bearer error="invalid_token", error_description="${quotable(error.message)}"` }
+      return { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${quotable(error.message)}"` }
     case 415:
-      return { accept: (operation?.body?.contentTypes ?? []).join(', ') }
+      return { Accept: (operation?.body?.contentTypes ?? []).join(', ') }
     case 429:
     case 503:
-      return { 'retry-after': '1' }
+      return { 'Retry-After': '1' }
     default:
       return {}
   }
@@ -124,8 +124,8 @@ function withJson(
     status,
     headers: {
       ...headers,
-      'content-type': `${mediaType}; charset=utf-8`,
-      'content-length': String(Buffer.byteLength(body)),
+      'Content-Type': `${mediaType}; charset=utf-8`,
+      'Content-Length': String(Buffer.byteLength(body)),
     },
     body,
   }
