@@ -32,12 +32,15 @@ export function verifyKeyToken(token: string, expected: ExpectedAudience, deps: 
 export function authorizeRest(authorization: string | null, expected: ExpectedAudience, deps: TokenDeps): void {
   const token = readBearer(authorization)
   if (token === null) throw errors.unauthorized({ reason: 'The Authorization header has no bearer token.' })
-  if (isEntraAudience(readUnverifiedClaims(token).aud)) {
+  try {
+    verifyKeyToken(token, expected, deps)
+  } catch (error) {
+    // Only now, so that a good token is not read twice. A malformed one is refused with the same words by both.
+    if (!isEntraAudience(readUnverifiedClaims(token).aud)) throw error
     throw errors.unauthorized({
       reason: 'The token is an Entra token, but no issuer is configured. Use an access key.',
     })
   }
-  verifyKeyToken(token, expected, deps)
 }
 
 /** The token of `Authorization: Bearer <token>` (`Bearer` in any case), or `null`. */

@@ -20,7 +20,7 @@ export interface AuthConfig {
 export interface AuthOptions {
   readonly config: AuthConfig
   readonly logger: Logger
-  /** Origins the server listens on, such as `http://localhost:8080`. Asked at every check, so it may start out empty. */
+  /** Origins the server listens on, such as `http://localhost:8080`. Asked at every check, so it may start out empty; best the same array every time. */
   readonly listening: () => readonly string[]
   /** Epoch milliseconds. Default `Date.now`. */
   readonly now?: () => number
@@ -34,6 +34,8 @@ export class Auth {
   readonly #listening: () => readonly string[]
   readonly #refusals: RefusalLog
   readonly #now: () => number
+  /** Origins for the `Host` seen last: callers hardly ever change it, and parsing them costs more than a signature. */
+  #last: { host: string | null; listening: readonly string[]; origins: readonly Origin[] } | null = null
 
   constructor(options: AuthOptions) {
     const { accessKey, accessKeySecondary, publicEndpoints } = options.config
@@ -104,7 +106,11 @@ export class Auth {
   }
 
   #origins(host: string | null): readonly Origin[] {
-    return originsOf(this.#publicEndpoints, this.#listening(), host)
+    const listening = this.#listening()
+    if (this.#last?.host !== host || this.#last.listening !== listening) {
+      this.#last = { host, listening, origins: originsOf(this.#publicEndpoints, listening, host) }
+    }
+    return this.#last.origins
   }
 
   #deps(): TokenDeps {

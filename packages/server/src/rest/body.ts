@@ -20,26 +20,26 @@ export interface Message {
   readonly metadata: Metadata | null
 }
 
-const messageTypes = {
-  'text/plain': 'text',
-  'application/json': 'json',
-  'application/octet-stream': 'binary',
-  'application/x-protobuf': 'protobuf',
-} as const
+const messageTypes: ReadonlyMap<string, MessageBody['dataType']> = new Map([
+  ['text/plain', 'text'],
+  ['application/json', 'json'],
+  ['application/octet-stream', 'binary'],
+  ['application/x-protobuf', 'protobuf'],
+])
 
 /** What a send carries. JSON is checked, and kept as the text that was sent. */
 export const messageBody: BodyReader<Message> = {
-  contentTypes: Object.keys(messageTypes),
+  contentTypes: [...messageTypes.keys()],
   schema: {},
   async read(request, maxBytes) {
     checkAnnouncedLength(request, maxBytes)
     const header = request.headers.get('content-type')
     // The Java SDK sends an empty header where it has none to send.
-    const type = header === null || header.trim() === '' ? null : parseContentType(header)
-    const mediaType = type?.mediaType ?? 'application/octet-stream'
-    if (!isMessageType(mediaType)) throw unsupported(header, messageBody.contentTypes)
-    const dataType = messageTypes[mediaType]
-    const decoder = dataType === 'text' || dataType === 'json' ? decoderFor(type?.charset ?? null, dataType) : null
+    const isMissing = header === null || header.trim() === ''
+    const type = isMissing ? { mediaType: 'application/octet-stream', charset: null } : parseContentType(header)
+    const dataType = messageTypes.get(type?.mediaType ?? '')
+    if (type === null || dataType === undefined) throw unsupported(header, messageBody.contentTypes)
+    const decoder = dataType === 'text' || dataType === 'json' ? decoderFor(type.charset, dataType) : null
     const bytes = await request.body(maxBytes)
     const body = readMessage(dataType, bytes, decoder)
     return { body, metadata: metadataFromHeaders(request.headers.entries()) }
@@ -88,10 +88,6 @@ function readGroups(value: unknown): GroupsChange {
 const isGroup = (value: unknown): value is string => typeof value === 'string' && isGroupName(value)
 
 const notGroups = () => errors.invalidBody({ reason: 'The request body is not a valid groups request.' })
-
-function isMessageType(mediaType: string): mediaType is keyof typeof messageTypes {
-  return Object.hasOwn(messageTypes, mediaType)
-}
 
 function readMessage(dataType: MessageBody['dataType'], bytes: Uint8Array, decoder: TextDecoder | null): MessageBody {
   if (dataType === 'binary' || dataType === 'protobuf') return { dataType, data: bytes }

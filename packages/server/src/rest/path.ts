@@ -1,6 +1,6 @@
 import { errors, type HocketError } from '@hocket/protocol/errors'
 import type { Permission } from '@hocket/protocol/message'
-import { isConnectionId, isGroupName, isHubName, isUserId } from '@hocket/protocol/names'
+import { isGroupName, isHubName, normalizeHub } from '@hocket/protocol/names'
 import { percentDecode } from '../auth/target.ts'
 
 export interface PathRules {
@@ -25,19 +25,21 @@ export function readPathValue(name: string, segment: string, rules: PathRules): 
   switch (name) {
     case 'hub':
       if (value === null || !isHubName(value, { strict: rules.strictHubNames })) throw errors.invalidHub()
-      return value.toLowerCase()
+      return normalizeHub(value)
     case 'group':
       return checked(value, isGroupName, errors.invalidGroup)
     case 'connectionId':
-      return checked(value, isConnectionId, errors.invalidConnectionId)
+      return checked(value, isNotBlank, errors.invalidConnectionId)
     case 'userId':
-      return checked(value, isUserId, errors.invalidUserId)
+      return checked(value, isNotBlank, errors.invalidUserId)
     case 'permission':
       return readPermission(value ?? segment)
     default:
       throw new Error(`no rule for the path value ${name}`)
   }
 }
+
+const isNotBlank = (value: string) => value.trim() !== ''
 
 function checked(value: string | null, isValid: (value: string) => boolean, refuse: () => HocketError): string {
   if (value === null || !isValid(value)) throw refuse()

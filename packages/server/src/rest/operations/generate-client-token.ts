@@ -23,4 +23,5 @@ export const generateClientToken = operation({
   since: '2021-10-01',
   source: 'REST reference 2024-12-01; 401 for access keys as the official emulator has it',
   access: 'identity',
+  refusals: { 401: 'The caller is no identity of an issuer: nobody is yet.' },
 })
