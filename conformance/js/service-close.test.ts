@@ -151,7 +151,8 @@ describe('many connections', () => {
     await chosen.closedWith()
     expect(await service.userExists('other')).toBe(true)
     // The package drops an option that it does not know, and what is left closes the hub.
-    await service.closeAllConnections({ ...{ userId: 'user123' } })
+    const noSuchOption = { userId: 'user123' } as object
+    await service.closeAllConnections(noSuchOption)
     await other.closedWith()
     await until(async () => !(await service.userExists('other')), { what: 'the hub is empty' })
   })
