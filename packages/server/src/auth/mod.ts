@@ -74,7 +74,7 @@ export class Auth {
     return this.#noting(path, () => {
       if (request.token === null) {
         throw errors.unauthorized({
-          reason: `The hub takes no anonymous clients, and the URL has no access_token.`,
+          reason: 'The hub takes no anonymous clients, and the URL has no access_token.',
         })
       }
       return verifyClientToken(request.token, expected, this.#deps())

@@ -35,6 +35,8 @@ export function createRestApi(deps: RestDeps): RestApi {
     } catch (error) {
       reply = failure(error, { operation, allowed, logger: deps.logger })
     }
+    deps.onReply?.(operation?.id ?? null, reply.status)
+    deps.onReply?.(operation?.id ?? null, reply.status)
     deps.logger.debug({ operation: operation?.id ?? null, status: reply.status }, 'REST call')
     return reply
   }

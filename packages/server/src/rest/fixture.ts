@@ -101,7 +101,16 @@ export function createFixture(options: FixtureOptions = {}) {
   }
   const auth = new Auth({ config, logger, listening: () => ['http://localhost:8080'], now: () => nowMs })
   const health = { isHealthy: true }
-  const api = createRestApi({ router, auth, config, logger, isHealthy: () => health.isHealthy, now: () => nowMs })
+  const replies: [operation: string | null, status: number][] = []
+  const api = createRestApi({
+    router,
+    auth,
+    config,
+    logger,
+    isHealthy: () => health.isHealthy,
+    now: () => nowMs,
+    onReply: (...reply) => replies.push(reply),
+  })
 
   /** Calls the API; `target` is the path with its query. */
   function call(method: string, target: string, options: CallOptions = {}): Promise<HttpReply> {
@@ -120,7 +129,7 @@ export function createFixture(options: FixtureOptions = {}) {
     return api.handle(createRequest(method, target, given, options.body ?? ''))
   }
 
-  return { router, lines, health, auth, call, handle: api.handle }
+  return { router, lines, replies, health, auth, call, handle: api.handle }
 }
 
 export function createRequest(

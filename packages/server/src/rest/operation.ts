@@ -32,8 +32,12 @@ export interface RestDeps {
   readonly config: RestConfig
   readonly logger: Logger
   isHealthy(): boolean
+  /** Told of every answer; the operation is `null` where no path and method matched. */
+  onReply?(operation: string | null, status: number): void
   /** Epoch milliseconds. Default `Date.now`. */
   readonly now?: () => number
+  /** Told of every answer, for the metrics; `operation` is `null` when the request met none. */
+  onReply?(operation: string | null, status: number): void
 }
 
 /** All GA api-versions, as the header `api-supported-versions` spells them. */
