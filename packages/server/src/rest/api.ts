@@ -36,7 +36,6 @@ export function createRestApi(deps: RestDeps): RestApi {
       reply = failure(error, { operation, allowed, logger: deps.logger })
     }
     deps.onReply?.(operation?.id ?? null, reply.status)
-    deps.onReply?.(operation?.id ?? null, reply.status)
     deps.logger.debug({ operation: operation?.id ?? null, status: reply.status }, 'REST call')
     return reply
   }

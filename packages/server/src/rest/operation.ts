@@ -36,8 +36,6 @@ export interface RestDeps {
   onReply?(operation: string | null, status: number): void
   /** Epoch milliseconds. Default `Date.now`. */
   readonly now?: () => number
-  /** Told of every answer, for the metrics; `operation` is `null` when the request met none. */
-  onReply?(operation: string | null, status: number): void
 }
 
 /** All GA api-versions, as the header `api-supported-versions` spells them. */
