@@ -2,6 +2,7 @@ import { errors, HocketError } from '@hocket/protocol/errors'
 import type { Config } from '../config/schema.ts'
 import type { HttpReply, HttpRequest } from '../http.ts'
 import { type Logger, printable } from '../log.ts'
+import { createMetricsAccess } from '../ops/metrics-access.ts'
 import { pathPrefixes, stripPrefix } from './client-url.ts'
 import type { EngineHandlers } from './engine.ts'
 import type { Upgrades } from './upgrade.ts'
@@ -17,6 +18,7 @@ export interface GatewayDeps {
 /** Sends every request where it belongs. */
 export function createGateway(deps: GatewayDeps): EngineHandlers {
   const { config, rest, upgrades, metrics, logger } = deps
+  const mayReadMetrics = createMetricsAccess(config.metricsHost)
   const prefixes = pathPrefixes(config.publicEndpoints)
 
   async function request(request: HttpRequest): Promise<HttpReply> {
@@ -35,9 +37,8 @@ export function createGateway(deps: GatewayDeps): EngineHandlers {
   }
 
   async function renderMetrics(request: HttpRequest): Promise<HttpReply> {
-    const from = request.remoteAddress.replace(/^::ffff:/, '')
-    if (!isLoopbackAddress(from) && !config.metricsHost.includes(from)) {
-      return text(403, `Metrics are for loopback only; start with --metrics-host ${from} to let this address read them.`)
+    if (!mayReadMetrics(request)) {
+      return text(403, 'Metrics are for loopback only. The option metricsHost lets other addresses read them.')
     }
     return { status: 200, headers: { 'Content-Type': metrics.contentType }, body: await metrics.render() }
   }
@@ -50,10 +51,6 @@ export function createGateway(deps: GatewayDeps): EngineHandlers {
       else logger.error({ err: error, what }, 'request failed unexpectedly')
     },
   }
-}
-
-function isLoopbackAddress(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
 }
 
 function text(status: number, body: string): HttpReply {

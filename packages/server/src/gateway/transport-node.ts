@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Frame, Transport, TransportEnd, TransportHandlers } from '../transport.ts'
-import { NodeFrame } from './frame-node.ts'
+import type { NodeFrame } from './frame-node.ts'
 
 /** Bodies up to this size are copied behind their prefix: one small buffer is cheaper to write than two. */
 const joinBelowBytes = 2048

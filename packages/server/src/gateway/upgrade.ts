@@ -59,7 +59,8 @@ export class Upgrades {
       if (url === null) throw errors.notFound({ path: request.target.replace(/\?.*$/s, '') })
       if (this.#deps.isClosing()) throw errors.shuttingDown()
       const { strictHubNames } = this.#deps.config
-      if (url.hub === null || !isHubName(url.hub, { strict: strictHubNames })) throw errors.invalidHub({ target: 'hub' })
+      if (url.hub === null || !isHubName(url.hub, { strict: strictHubNames }))
+        throw errors.invalidHub({ target: 'hub' })
       hub = normalizeHub(url.hub)
       const connectionId = lastOf(url.query, 'awps_connection_id')
       if (connectionId !== null) return this.#recover(hub, connectionId, url.query, request)
@@ -183,7 +184,9 @@ function refuseForeignOrigin(origin: string | null, host: string | null, config:
   const own = [...config.publicEndpoints, `http://${host}`, `https://${host}`]
   const isOwn = own.some((endpoint) => URL.canParse(endpoint) && new URL(endpoint).origin === origin.toLowerCase())
   if (!isOwn) {
-    throw errors.forbidden({ reason: `Anonymous clients from the origin '${origin}' are not allowed; connect with a token.` })
+    throw errors.forbidden({
+      reason: `Anonymous clients from the origin '${origin}' are not allowed; connect with a token.`,
+    })
   }
 }
 

@@ -12,6 +12,7 @@ export class OutboxMeter {
   entries = 0
   /** Bytes in the buffers of blocked transports. */
   blockedBytes = 0
+  blockedConnections = 0
   /** Unwritten entries of connections that are neither blocked nor detached: what publishers are slowed for. */
   healthyUnwritten = 0
   /** Entries that expired before they could be written. */

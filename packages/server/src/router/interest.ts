@@ -3,8 +3,10 @@ import type { Backplane } from '../backplane/backplane.ts'
 
 interface Entry {
   count: number
-  /** Resolves when every live node knows; `undefined` once it does. */
+  /** Resolves when every live node knows; `undefined` once it does, or when it could not be confirmed. */
   ready: Promise<void> | undefined
+  /** It could not be confirmed: the next receiver tries again. The backplane has noted it all the same. */
+  failed: boolean
 }
 
 /**
@@ -25,21 +27,28 @@ export class InterestTable {
     const known = this.#entries.get(key)
     if (known !== undefined) {
       known.count++
+      if (known.failed) this.#announce(target, known)
       return known.ready
     }
-    const entry: Entry = { count: 1, ready: this.#backplane.setInterest(target, true) }
+    const entry: Entry = { count: 1, ready: undefined, failed: false }
     this.#entries.set(key, entry)
-    entry.ready = entry.ready?.then(
+    this.#announce(target, entry)
+    return entry.ready
+  }
+
+  #announce(target: Target, entry: Entry): void {
+    entry.failed = false
+    entry.ready = this.#backplane.setInterest(target, true)?.then(
       () => {
         entry.ready = undefined
       },
       (error: unknown) => {
-        // The next retain tries again; whoever holds this entry releases it by itself.
-        if (this.#entries.get(key) === entry) this.#entries.delete(key)
+        entry.ready = undefined
+        // Whoever retained it hears of the error and releases it.
+        entry.failed = true
         throw error
       },
     )
-    return entry.ready
   }
 
   /** @returns a promise while some node does not know of a target that is retained already */

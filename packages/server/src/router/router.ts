@@ -70,6 +70,11 @@ export class Router {
     return `${this.nodeId}-${++this.#counter}`
   }
 
+  /** False while this node may be stale. */
+  get isHealthy(): boolean {
+    return this.#fencedBecause === null
+  }
+
   /** Whether healthy connections have so much to be written that new sends should be refused for a moment. */
   get overloaded(): boolean {
     return this.#deps.meter.healthyUnwritten >= this.#backlogMaxEntries * 2

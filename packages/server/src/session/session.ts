@@ -41,6 +41,7 @@ export interface SessionDeps {
   readonly prepare: PrepareFrame
   readonly limits: SessionLimits
   readonly events: SessionEvents
+  readonly counters: { bytesOut: number }
   /** Makes a reconnection token for a connection of a hub. */
   issueReconnectionToken(hub: string, connectionId: string, ttlSeconds: number): string
 }
@@ -425,6 +426,7 @@ export class Session implements Receiver {
     const bytes = this.#outbox.write(transport, maxBytes, Date.now())
     transport.uncork()
     this.#writing = false
+    this.#deps.counters.bytesOut += bytes
     if (this.#lostWhileWriting !== null) {
       const end = this.#lostWhileWriting
       this.#lostWhileWriting = null
@@ -463,6 +465,7 @@ export class Session implements Receiver {
     this.#blocked = true
     this.#blockedAtBytes = bufferedBytes
     this.#deps.meter.blockedBytes += bufferedBytes
+    this.#deps.meter.blockedConnections++
     this.#outbox.healthy = false
     this.#deps.wheel.arm(this.#blockedTimer, this.#deps.limits.blockedTimeoutMs)
     this.#deps.events.blocked(this)
@@ -473,6 +476,7 @@ export class Session implements Receiver {
     if (!this.#blocked) return
     this.#blocked = false
     this.#deps.meter.blockedBytes -= this.#blockedAtBytes
+    this.#deps.meter.blockedConnections--
     this.#deps.wheel.disarm(this.#blockedTimer)
   }
 
