@@ -22,7 +22,8 @@ export function createGateway(deps: GatewayDeps): EngineHandlers {
   const prefixes = pathPrefixes(config.publicEndpoints)
 
   async function request(request: HttpRequest): Promise<HttpReply> {
-    const target = stripPrefix(request.target, prefixes)
+    // Java's SDK writes `//api` behind an endpoint that ends in a slash.
+    const target = stripPrefix(request.target, prefixes).replace(/^\/{2,}/, '/')
     const path = target.replace(/[?#].*$/s, '')
     if (path.startsWith('/api/')) return rest.handle(target === request.target ? request : { ...request, target })
     if (path === '/metrics' && request.method === 'GET') return renderMetrics(request)

@@ -108,7 +108,10 @@ export interface Harness {
   readonly meter: OutboxMeter
   /** Facts raised by sessions, as `ended c1 error reliableBufferFull` and so on. */
   readonly facts: string[]
-  open(init?: Partial<SessionInit> & { readonly groups?: readonly string[] }): { session: Session; transport: FakeTransport }
+  open(init?: Partial<SessionInit> & { readonly groups?: readonly string[] }): {
+    session: Session
+    transport: FakeTransport
+  }
   recover(session: Session): FakeTransport | null
   /** Sends to a group, as the server does. */
   publish(text: string, options?: Partial<Envelope> & { readonly group?: string }): ReturnType<Router['publish']>
@@ -146,9 +149,12 @@ export function createHarness(
   const events: SessionEvents = {
     opened: (session) => void facts.push(`opened ${session.connectionId}`),
     detached: (session) => void facts.push(`detached ${session.connectionId}`),
-    recovered: (session, takeOver) => void facts.push(`recovered ${session.connectionId}${takeOver ? ' by take-over' : ''}`),
+    recovered: (session, takeOver) =>
+      void facts.push(`recovered ${session.connectionId}${takeOver ? ' by take-over' : ''}`),
     ended: (session, cause) =>
-      void facts.push(`ended ${session.connectionId} ${cause.kind}${cause.kind === 'error' ? ` ${cause.error.code}` : ''}`),
+      void facts.push(
+        `ended ${session.connectionId} ${cause.kind}${cause.kind === 'error' ? ` ${cause.error.code}` : ''}`,
+      ),
     command: () => {},
     acked: () => {},
     blocked: (session) => void facts.push(`blocked ${session.connectionId}`),

@@ -21,7 +21,11 @@ class RecordingTransport implements Transport {
   readonly pieces: Piece[] = []
   readonly bufferedBytes = 0
   write(frame: Frame, piece: number, prefix: Uint8Array | null): number {
-    this.pieces.push({ frame: frame as TestFrame, piece, sequence: prefix === null ? 0 : Number(new TextDecoder().decode(prefix)) })
+    this.pieces.push({
+      frame: frame as TestFrame,
+      piece,
+      sequence: prefix === null ? 0 : Number(new TextDecoder().decode(prefix)),
+    })
     return Math.ceil(frame.byteLength / frame.pieces)
   }
   cork(): void {}
@@ -51,7 +55,15 @@ type Step =
   | { do: 'clear' }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('message' as const), bytes: fc.integer({ min: 1, max: 100 }), pieces: fc.integer({ min: 1, max: 3 }), ttl: fc.option(fc.integer({ min: 1, max: 50 })) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('message' as const),
+      bytes: fc.integer({ min: 1, max: 100 }),
+      pieces: fc.integer({ min: 1, max: 3 }),
+      ttl: fc.option(fc.integer({ min: 1, max: 50 })),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('control' as const) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('write' as const), bytes: fc.integer({ min: 1, max: 300 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('ack' as const), back: fc.integer({ min: -2, max: 6 }) }) },

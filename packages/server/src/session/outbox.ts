@@ -1,6 +1,6 @@
 import type { Encoder } from '@hocket/protocol/codec'
-import type { Frame, Transport } from '../transport.ts'
 import type { OutboxMeter } from '../hub/meter.ts'
+import type { Frame, Transport } from '../transport.ts'
 
 const firstCapacity = 8
 /** Arrays of the first size, to be used again: most outboxes go from empty to one entry and back with every message. */
@@ -87,7 +87,11 @@ export class Outbox {
           this.#pass(place)
           continue
         }
-        bytes += transport.write(frame, 0, sequence === 0 ? null : this.#encoder.sequencePrefix!(sequence, frame.byteLength))
+        bytes += transport.write(
+          frame,
+          0,
+          sequence === 0 ? null : this.#encoder.sequencePrefix!(sequence, frame.byteLength),
+        )
       } else {
         bytes += transport.write(frame, this.#piece, null)
       }
@@ -156,7 +160,8 @@ export class Outbox {
         this.#expire(place, frame)
       }
     }
-    while (this.#length > 0 && this.#frames![this.#head] === null && !(this.#written === 0 && this.#piece > 0)) this.#shift()
+    while (this.#length > 0 && this.#frames![this.#head] === null && !(this.#written === 0 && this.#piece > 0))
+      this.#shift()
     if (this.#length === 0) this.#freeArrays()
   }
 

@@ -29,7 +29,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ do: 'stall' as const }) },
   { weight: 6, arbitrary: fc.constant({ do: 'drain' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'closeByServer' as const }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('clientCloses' as const), code: fc.constantFrom(1000, 1001, 1005, 3001) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('clientCloses' as const), code: fc.constantFrom(1000, 1001, 1005, 3001) }),
+  },
 )
 
 /** A reliable session, as plainly as it can be said. */
@@ -46,7 +49,11 @@ class Model {
 
   publish(ttl: number | null): void {
     if (this.state === 'ended') return
-    this.unacked.push({ sequence: this.next++, expiresAt: ttl === null ? Number.POSITIVE_INFINITY : this.now + ttl, written: false })
+    this.unacked.push({
+      sequence: this.next++,
+      expiresAt: ttl === null ? Number.POSITIVE_INFINITY : this.now + ttl,
+      written: false,
+    })
     if (this.unacked.length > maxMessages) this.unacked = this.unacked.filter(({ expiresAt }) => expiresAt > this.now)
     if (this.unacked.length > maxMessages) {
       if (this.state === 'attached') this.log.push('close 1008 The reliable message buffer is full.')
@@ -123,7 +130,9 @@ class Model {
   }
 }
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setImmediate', 'performance', 'Date'] }))
+beforeEach(
+  () => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setImmediate', 'performance', 'Date'] }),
+)
 afterEach(() => void vi.useRealTimers())
 
 it('a reliable session agrees with its model, whatever is published, acknowledged, dropped, recovered, expired or closed', () => {
@@ -148,7 +157,8 @@ it('a reliable session agrees with its model, whatever is published, acknowledge
             break
           }
           case 'ackWhatNeverCame':
-            if (model.state === 'attached') transport.receive({ type: 'sequenceAck', sequenceId: model.highestWritten + 1 })
+            if (model.state === 'attached')
+              transport.receive({ type: 'sequenceAck', sequenceId: model.highestWritten + 1 })
             break
           case 'drop':
             transport.lose()

@@ -3,8 +3,8 @@ import { errors, HocketError } from '@hocket/protocol/errors'
 import { Permissions } from '@hocket/protocol/permissions'
 import type { OutboxMeter } from '../hub/meter.ts'
 import { type Lane, type PushResult, pushed, type Receiver } from '../hub/receiver.ts'
-import type { Router } from '../router/router.ts'
 import type { PrepareFrame } from '../router/frame-cache.ts'
+import type { Router } from '../router/router.ts'
 import type { Writer } from '../router/writer.ts'
 import { type TimerWheel, WheelTimer } from '../timers.ts'
 import type { Frame, Transport, TransportEnd, TransportHandlers } from '../transport.ts'
@@ -183,6 +183,8 @@ export class Session implements Receiver {
   closeFor(error: HocketError): void {
     if (this.#state !== 'open') return
     this.#outbox.clear()
+    // What its transport still holds goes within the close time-out: nobody else is closed for it.
+    this.#clearBlocked()
     this.#beginClose(error.close ?? 1011, error.message, { kind: 'error', error })
   }
 
@@ -217,7 +219,8 @@ export class Session implements Receiver {
       this.#finish()
       return
     }
-    const isFinal = !this.reliable || end.by === 'violation' || (end.by === 'peer' && (end.code === 1000 || end.code === 1005))
+    const isFinal =
+      !this.reliable || end.by === 'violation' || (end.by === 'peer' && (end.code === 1000 || end.code === 1005))
     if (isFinal) {
       this.#leaveHub()
       this.#finish()
@@ -241,7 +244,8 @@ export class Session implements Receiver {
   #closeInOrder(message: string, code: number, reason: string, cause: SessionCause): void {
     if (this.#state !== 'open') return
     const { control } = this.encoder
-    if (control !== null && this.#transport !== null) this.#outbox.pushControl(this.#prepare(control.disconnected(message)))
+    if (control !== null && this.#transport !== null)
+      this.#outbox.pushControl(this.#prepare(control.disconnected(message)))
     this.#beginClose(code, reason, cause)
   }
 
