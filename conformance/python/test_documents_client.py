@@ -80,12 +80,12 @@ def test_the_plain_json_protocol_works_as_well(service, people, make_client):
     assert message.data == "Hello from Python!"
 
 
-def test_s32_open_connects_and_close_ends_the_connection_for_good(service, verbatim, run):
-    client = verbatim(service.get_client_access_token(user_id="user123"))
-    run(client.open)
+def test_s32_open_connects_and_close_ends_the_connection_for_good(service, people, make_client):
+    client = make_client(people.url(service, user_id="user123"))
+    client.open()
     assert client.is_connected() is True
-    wait_until(lambda: service.user_exists(user_id="user123"), "the user exists")
-    run(client.close)
+    assert service.user_exists(user_id="user123") is True
+    client.close()
     assert client.is_connected() is False
     wait_until(lambda: not service.user_exists(user_id="user123"), "the user is gone, long before 30 s", timeout=3)
 
