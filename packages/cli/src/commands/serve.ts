@@ -57,6 +57,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   )
   await stopped
   await server.close()
+  await logger.flushed()
 }
 
 function firstSignal(logger: Logger): Promise<void> {

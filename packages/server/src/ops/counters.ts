@@ -14,6 +14,19 @@ export class Tally {
   }
 }
 
+/** Counts by WebSocket close code. Clients choose from thousands of codes: those of applications share two labels. */
+export class CloseCodeTally extends Tally {
+  override add(code: string | number, n = 1): void {
+    super.add(typeof code === 'number' ? closeCodeLabel(code) : code, n)
+  }
+}
+
+function closeCodeLabel(code: number): string {
+  if (code >= 1000 && code <= 1015) return String(code)
+  if (code >= 3000 && code <= 3999) return '3xxx'
+  return code >= 4000 && code <= 4999 ? '4xxx' : 'other'
+}
+
 /** Counts by two labels. */
 export class PairTally {
   readonly rows = new Map<string, Tally>()
@@ -34,10 +47,10 @@ export class PairTally {
 
 /** What happened in one hub. */
 export class HubCounters {
-  /** Sessions begun, by subprotocol (`''` for simple clients is counted as `none`). */
+  /** Sessions begun, by subprotocol (`none` for simple clients). */
   readonly connects = new Tally()
-  /** Sessions ended, by the WebSocket close code that the client saw or sent; `lost` when there was none. */
-  readonly disconnects = new Tally()
+  /** Sessions ended, by the WebSocket close code; `lost` without one, `none` when no socket was attached. */
+  readonly disconnects = new CloseCodeTally()
   /** Commands from clients, by kind: `sendToGroup`, `joinGroup`, `event` … */
   readonly messagesIn = new Tally()
   /** Answers to ack ids: `success`, `duplicate`, `failure`. */

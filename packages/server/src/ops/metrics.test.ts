@@ -110,6 +110,16 @@ describe('metrics', () => {
 })
 
 describe('counters', () => {
+  it('keep the labels of close codes few, whatever clients send', () => {
+    const { disconnects } = new Counters().hub('chat')
+    for (let code = 1000; code < 5000; code++) disconnects.add(code)
+    disconnects.add('lost')
+    expect(disconnects.counts.size).toBe(20)
+    expect([disconnects.get(1008), disconnects.get('3xxx'), disconnects.get('4xxx'), disconnects.get('lost')]).toEqual([
+      1, 1000, 1000, 1,
+    ])
+  })
+
   it('gives hubs beyond the thousandth one label together', () => {
     const counters = new Counters()
     for (let i = 0; i < 1500; i++) counters.hub(`hub${i}`).blocked++

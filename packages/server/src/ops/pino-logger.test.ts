@@ -102,22 +102,34 @@ describe('secrets', () => {
 })
 
 describe('the last lines', () => {
-  it('reach stderr when the process exits at once', () => {
+  function run(end: string) {
     const program = `
       import { createPinoLogger } from ${JSON.stringify(fileURLToPath(new URL('pino-logger.ts', import.meta.url)))}
       const logger = createPinoLogger({ level: 'info' })
-      for (let i = 0; i < 2000; i++) logger.info({ i }, 'line')
-      process.exit(3)`
-    const run = spawnSync(process.execPath, ['--conditions=@hocket/source', '--input-type=module', '--eval', program], {
-      encoding: 'utf8',
-    })
-    expect(run.status).toBe(3)
-    expect(
-      run.stderr
-        .trim()
-        .split('\n')
-        .filter((line) => line.includes('"msg":"line"')),
-    ).toHaveLength(2000)
-    expect(run.stdout).toBe('')
+      for (let i = 0; i < 2000; i++) {
+        logger.info({ i }, 'line')
+        if (i % 100 === 99) await new Promise(setImmediate)
+      }
+      ${end}`
+    const args = ['--conditions=@hocket/source', '--input-type=module', '--eval', program]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    const lines = stderr.split('\n').filter((line) => line.includes('"msg":"line"'))
+    return { status, stdout, numbers: lines.map((line) => (JSON.parse(line) as { i: number }).i) }
+  }
+
+  it('reach stderr when the process exits at once', () => {
+    const { status, stdout, numbers } = run('process.exit(3)')
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
+    expect(new Set(numbers).size).toBe(2000)
+  })
+
+  it('reach stderr in their order when an orderly end waits for them', () => {
+    const { status, numbers } = run('await logger.flushed()\nprocess.exit(0)')
+    expect(status).toBe(0)
+    expect(numbers).toEqual(Array.from({ length: 2000 }, (_, i) => i))
+  })
+
+  it('do not hold up a stream that has nothing to flush', async () => {
+    await createPinoLogger({ level: 'info', stream: { write: () => {} } }).flushed()
   })
 })

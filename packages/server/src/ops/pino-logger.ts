@@ -32,9 +32,20 @@ const secretTexts: readonly (readonly [RegExp, string])[] = [
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ]
 
+/** Bytes that may wait for a reader of stderr that has stopped; further lines are dropped. */
+const maxWaitingBytes = 64 * 1024 * 1024
+
+/** The longest an orderly end waits for a reader of stderr, in milliseconds. */
+const flushTimeoutMs = 1000
+
+export interface ProcessLogger extends Logger {
+  /** Resolves when every line is written, or after a second. Await it before `process.exit`. */
+  flushed(): Promise<void>
+}
+
 /** A logger that writes JSON lines with `level`, `time` (ISO 8601), `msg` and the fields of the call. */
-export function createPinoLogger(options: PinoLoggerOptions): Logger {
-  return pino(
+export function createPinoLogger(options: PinoLoggerOptions): ProcessLogger {
+  const logger = pino(
     {
       level: options.level,
       base: null,
@@ -44,8 +55,18 @@ export function createPinoLogger(options: PinoLoggerOptions): Logger {
       serializers: { err: plainError, error: plainError, cause: plainError },
       hooks: { streamWrite: withoutSecrets },
     },
-    options.stream ?? destination({ dest: 2, sync: false }),
+    // With minLength 0 its flush would not wait for the write that is under way.
+    options.stream ?? destination({ dest: 2, sync: false, minLength: 1, maxLength: maxWaitingBytes }),
   )
+  const flushed = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, flushTimeoutMs)
+      logger.flush(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  return Object.assign(logger, { flushed })
 }
 
 /** What a log line says about an error: code, message, stack, and the same of its causes, at most four deep. */
