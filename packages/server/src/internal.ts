@@ -1,4 +1,7 @@
 /** What the server shares with its sister packages. Not public: it changes without notice. */
+
+export { signClientToken } from './auth/client-token.ts'
+export { signHs256 } from './auth/hs256.ts'
 export { nodeOfRequest, PeerInterest, targetKey } from './backplane/addressing.ts'
 export type {
   Answer,
@@ -15,8 +18,6 @@ export { MemoryBackplane } from './backplane/memory.ts'
 export { createNodeId, isNodeId, newConnectionId, nodeOf } from './backplane/node-id.ts'
 export { handlerFailure, PendingAnswers } from './backplane/pending.ts'
 export { cacheReplies } from './backplane/reply-cache.ts'
-export { signClientToken } from './auth/client-token.ts'
-export { signHs256 } from './auth/hs256.ts'
 export { flagOf } from './config/describe.ts'
 export { type ConfigSources, type LoadedConfig, loadConfig } from './config/load.ts'
 export { type Option, options, secretFile } from './config/options.ts'
