@@ -1,0 +1,13 @@
+/** The vocabulary of Hocket. Each module is an entry of its own as well, so that a bundle holds only what it uses. */
+export { type ClientClaims, readClientClaims } from './claims.ts'
+export type { AckError, Codec, ConnectedInfo, ControlEncoder, Encoder, Payload } from './codec.ts'
+export { jsonCodec, jsonReliableCodec } from './codec-json.ts'
+export { createSimpleCodec, parseSimpleMode, type SimpleMode, simpleEncoder } from './codec-simple.ts'
+export type { Command } from './commands.ts'
+export { type ConnectionString, formatConnectionString, parseConnectionString } from './connection-string.ts'
+export { type ErrorCode, type ErrorParams, type ErrorRow, errors, HocketError } from './errors.ts'
+export { compileFilter, createFilterCache, type Filter, type FilterCache, type FilterSubject } from './filter.ts'
+export type { DataType, Envelope, MessageBody, Metadata, Permission, Target } from './message.ts'
+export { checkMetadata, metadataFromHeaders } from './metadata.ts'
+export { isEventName, isGroupName, isHubName, isPinnedConnectionId, normalizeHub } from './names.ts'
+export { type PermissionChange, Permissions } from './permissions.ts'
