@@ -4,9 +4,15 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 const checks: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
-  ['format and lint', 'node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+  ['format and lint', 'node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'],
   ['types', 'node_modules/typescript/bin/tsc', '-p', '.'],
-  ['import arrows', 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.mjs', 'packages'],
+  [
+    'import arrows',
+    'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs',
+    '--config',
+    '.dependency-cruiser.mjs',
+    'packages',
+  ],
   ['unused code', 'node_modules/knip/bin/knip.js', '--no-progress'],
   ['packages', 'scripts/check-packages.ts'],
 ]

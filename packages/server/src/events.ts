@@ -76,4 +76,3 @@ function describe(cause: SessionCause): string {
       return cause satisfies never
   }
 }
-

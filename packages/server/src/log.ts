@@ -23,5 +23,8 @@ export const silentLogger: Logger = {
 /** Makes text from outside safe for a log line: control characters escaped, at most `maxChars` (default 256) long. */
 export function printable(text: string, maxChars = 256): string {
   const cut = text.length > maxChars ? `${text.slice(0, maxChars)}…` : text
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return cut.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

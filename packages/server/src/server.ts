@@ -14,6 +14,7 @@ import { OutboxMeter } from './hub/meter.ts'
 import { type Logger, silentLogger } from './log.ts'
 import { Counters } from './ops/counters.ts'
 import { type ConnectionCount, createMetrics } from './ops/metrics.ts'
+import { createMetricsAccess } from './ops/metrics-access.ts'
 import { createRestApi } from './rest/api.ts'
 import { Router } from './router/router.ts'
 import { Writer } from './router/writer.ts'
@@ -73,7 +74,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     limits: config,
     events,
     counters,
-    issueReconnectionToken: (hub, connectionId, ttlSeconds) => auth.issueReconnectionToken({ hub, connectionId, ttlSeconds }),
+    issueReconnectionToken: (hub, connectionId, ttlSeconds) =>
+      auth.issueReconnectionToken({ hub, connectionId, ttlSeconds }),
   }
   const rest = createRestApi({
     router,
@@ -96,12 +98,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       expired: meter.expired,
     }),
   })
-  const listening = await engine
-    .listen(createGateway({ config, rest, upgrades, metrics, logger: logger.child({ area: 'gateway' }) }), config)
-    .catch(async (error: unknown) => {
-      await backplane.close()
-      throw error
-    })
+  const gateway = createGateway({
+    config,
+    rest,
+    upgrades,
+    metrics,
+    mayReadMetrics: createMetricsAccess(config.metricsHost),
+    logger: logger.child({ area: 'gateway' }),
+  })
+  const listening = await engine.listen(gateway, config).catch(async (error: unknown) => {
+    await backplane.close()
+    throw error
+  })
   listeningOn = originsOf(listening.addresses, listening.port)
   const endpoint = config.publicEndpoints[0]?.replace(/\/+$/, '') ?? listeningOn[0]!
   logger.info({ endpoint, addresses: listening.addresses, port: listening.port, nodeId: backplane.nodeId }, 'listening')
@@ -137,7 +145,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function originsOf(addresses: readonly string[], port: number): string[] {
   const hosts = new Set<string>()
   for (const address of addresses) {
-    if (address === '127.0.0.1' || address === '::1' || address === '0.0.0.0' || address === '::') hosts.add('localhost')
+    if (address === '127.0.0.1' || address === '::1' || address === '0.0.0.0' || address === '::')
+      hosts.add('localhost')
   }
   for (const address of addresses) hosts.add(address.includes(':') ? `[${address}]` : address)
   return [...hosts].map((host) => `http://${host}:${port}`)

@@ -2,7 +2,6 @@ import { errors, HocketError } from '@hocket/protocol/errors'
 import type { Config } from '../config/schema.ts'
 import type { HttpReply, HttpRequest } from '../http.ts'
 import { type Logger, printable } from '../log.ts'
-import { createMetricsAccess } from '../ops/metrics-access.ts'
 import { pathPrefixes, stripPrefix } from './client-url.ts'
 import type { EngineHandlers } from './engine.ts'
 import type { Upgrades } from './upgrade.ts'
@@ -12,13 +11,14 @@ export interface GatewayDeps {
   readonly rest: { handle(request: HttpRequest): Promise<HttpReply> }
   readonly upgrades: Upgrades
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
+  /** Whether a request may read the metrics. */
+  mayReadMetrics(request: HttpRequest): boolean
   readonly logger: Logger
 }
 
 /** Sends every request where it belongs. */
 export function createGateway(deps: GatewayDeps): EngineHandlers {
-  const { config, rest, upgrades, metrics, logger } = deps
-  const mayReadMetrics = createMetricsAccess(config.metricsHost)
+  const { config, rest, upgrades, metrics, mayReadMetrics, logger } = deps
   const prefixes = pathPrefixes(config.publicEndpoints)
 
   async function request(request: HttpRequest): Promise<HttpReply> {

@@ -21,7 +21,8 @@ export class Hub {
   }
 
   add(receiver: Receiver): void {
-    if (this.connections.has(receiver.connectionId)) throw new Error(`connection ${receiver.connectionId} is in the hub already`)
+    if (this.connections.has(receiver.connectionId))
+      throw new Error(`connection ${receiver.connectionId} is in the hub already`)
     this.connections.set(receiver.connectionId, receiver)
     if (receiver.userId !== null) {
       const connections = this.users.get(receiver.userId)

@@ -19,10 +19,7 @@ export class FrameCache {
   get(encoder: Encoder): Frame {
     const known = this.#frames[encoder.slot]
     if (known !== undefined) return known
-    const frame = this.#prepare(
-      encoder.message(this.#envelope),
-      this.#envelope.expiresAtMs ?? Number.POSITIVE_INFINITY,
-    )
+    const frame = this.#prepare(encoder.message(this.#envelope), this.#envelope.expiresAtMs ?? Number.POSITIVE_INFINITY)
     this.#frames[encoder.slot] = frame
     return frame
   }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import type { Target } from '@hocket/protocol/message'
+import { describe, expect, it } from 'vitest'
 import { MemoryBackplane } from '../backplane/memory.ts'
 import { InterestTable } from './interest.ts'
 

@@ -3,9 +3,9 @@ import { createFilterCache } from '@hocket/protocol/filter'
 import type { Envelope, Target } from '@hocket/protocol/message'
 import type { Answer, Backplane, BackplaneRequest, ReplyTo } from '../backplane/backplane.ts'
 import type { Hubs } from '../hub/hub.ts'
+import type { OutboxMeter } from '../hub/meter.ts'
 import { type Congestion, pushed, type Receiver } from '../hub/receiver.ts'
 import type { Logger } from '../log.ts'
-import type { OutboxMeter } from '../hub/meter.ts'
 import { FrameCache, type PrepareFrame } from './frame-cache.ts'
 import { InterestTable } from './interest.ts'
 import { answerRequest } from './requests.ts'
@@ -99,19 +99,19 @@ export class Router {
     const filter = envelope.filter === null ? null : this.#filters.get(envelope.filter)
     const receivers = hub.select(envelope.target, envelope.excluded, filter)
     const frames = new FrameCache(envelope, prepare)
-    let urgent: Receiver[] | null = null
-    let full: Receiver[] | null = null
+    const urgent: Receiver[] = []
+    const full: Receiver[] = []
     let congestion: Congestion | null = null
     for (const receiver of receivers) {
       const result = receiver.push(frames.get(receiver.encoder))
       if (result === pushed.ok) continue
       if (result === pushed.congested) congestion ??= receiver
-      else if (result === pushed.urgent) (urgent ??= []).push(receiver)
-      else (full ??= []).push(receiver)
+      else if (result === pushed.urgent) urgent.push(receiver)
+      else full.push(receiver)
     }
     counters.messagesOut += receivers.length
-    if (full !== null) for (const receiver of full) receiver.closeFor(overflow(receiver))
-    if (urgent !== null) for (const receiver of urgent) writer.writeNow(receiver)
+    for (const receiver of full) receiver.closeFor(overflow(receiver))
+    for (const receiver of urgent) writer.writeNow(receiver)
     writer.schedule(receivers)
     if (meter.totalBytes > this.#deps.limits.outboxTotalMaxBytes) this.#shed()
     if (congestion === null && meter.healthyUnwritten >= this.#backlogMaxEntries) return this.#backlog

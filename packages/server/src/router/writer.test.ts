@@ -76,7 +76,10 @@ describe('Writer', () => {
     expect(receivers.every(({ visits }) => visits.length === 0)).toBe(true)
     await turns(15)
     expect(receivers.every(({ bytes }) => bytes === 0)).toBe(true)
-    const perTurn = Map.groupBy(receivers.flatMap(({ visits }) => visits), (visit) => visit)
+    const perTurn = Map.groupBy(
+      receivers.flatMap(({ visits }) => visits),
+      (visit) => visit,
+    )
     expect(Math.max(...[...perTurn.values()].map((visits) => visits.length))).toBeLessThanOrEqual(10)
     expect(writer.waiting).toBe(0)
   })
@@ -88,7 +91,10 @@ describe('Writer', () => {
     writer.schedule(asReceivers(receivers))
     await turns(20)
     expect(receivers.every(({ bytes }) => bytes === 0)).toBe(true)
-    const perTurn = Map.groupBy(receivers.flatMap(({ visits }) => visits), (visit) => visit)
+    const perTurn = Map.groupBy(
+      receivers.flatMap(({ visits }) => visits),
+      (visit) => visit,
+    )
     expect(Math.max(...[...perTurn.values()].map((visits) => visits.length))).toBeLessThanOrEqual(10)
   })
 

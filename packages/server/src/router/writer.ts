@@ -44,7 +44,8 @@ export class Writer {
 
   scheduleOne(receiver: Receiver): void {
     if (receiver.lane === 'late' || !receiver.writable) return
-    const roomLeft = this.#connections < this.#limits.writeBatchConnections && this.#bytes < this.#limits.writeBatchBytes
+    const roomLeft =
+      this.#connections < this.#limits.writeBatchConnections && this.#bytes < this.#limits.writeBatchBytes
     if (!roomLeft || receiver.writtenTurn === this.#turn) this.#toLate(receiver)
     else if (this.#visit(receiver)) this.#toLate(receiver)
   }

@@ -1,5 +1,5 @@
-import { jsonCodec, jsonReliableCodec } from '@hocket/protocol/codec-json'
 import type { Codec } from '@hocket/protocol/codec'
+import { jsonCodec, jsonReliableCodec } from '@hocket/protocol/codec-json'
 
 /** A wire language that clients can negotiate. */
 export interface Subprotocol {
