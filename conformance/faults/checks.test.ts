@@ -15,6 +15,7 @@ class Story {
     const ordinal = this.#sockets.get(client) ?? 0
     this.#sockets.set(client, ordinal + 1)
     const transport = this.traffic.add(client, ordinal)
+    transport.requested = this.traffic.now()
     transport.status = 101
     transport.recoveryOf = recoveryOf
     transport.answered = this.traffic.now()

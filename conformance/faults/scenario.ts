@@ -15,6 +15,9 @@ const publishers = ['p0', 'p1', 'p2']
 /** One publisher is a member as well, so that its own messages and its acks share a connection. */
 const members = [...receivers, 'p0']
 const group = 'choir'
+const workers = 3
+/** All messages together stay far below the thousand that a connection may have unacknowledged. */
+const messagesOfWorker = 45
 
 /** What a seed decides besides the faults. */
 export interface Setting {
@@ -206,9 +209,9 @@ class Run implements AsyncDisposable {
         client,
         group,
         sizes,
-        everyMs: 20,
-        parallel: 3,
-        limit: 100,
+        everyMs: Math.round(this.#setting.faultsMs / messagesOfWorker),
+        parallel: workers,
+        limit: workers * messagesOfWorker,
         ownAckIds: this.#setting.ownAckIds,
       })
     }

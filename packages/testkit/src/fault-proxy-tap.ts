@@ -45,6 +45,8 @@ export interface TransportRecord {
   /** Counts the sockets of this client from 0. */
   readonly ordinal: number
   readonly accepted: Moment
+  /** When the request's head had passed completely; `null` before, and when it was cut. */
+  requested: Moment | null
   /** Connection id that the request wants to recover, `null` for a new connection or no complete request. */
   recoveryOf: string | null
   /** Status of the server's answer and when it left, `null` when none came. */
@@ -97,6 +99,7 @@ export class TrafficRecord {
       client,
       ordinal,
       accepted: this.now(),
+      requested: null,
       recoveryOf: null,
       status: null,
       answered: null,
@@ -170,6 +173,7 @@ export class TransportTap {
   }
 
   #onRequestHead(head: HttpHead): void {
+    this.#record.requested = this.#now()
     const target = head.startLine.split(' ')[1] ?? ''
     const query = new URLSearchParams(target.slice(target.indexOf('?') + 1))
     this.#record.recoveryOf = query.get('awps_connection_id')

@@ -133,8 +133,8 @@ export class Transport {
     this.#markLost('clientSideLost')
     this.#markLost('serverSideLost')
     for (const pipe of Object.values(this.#pipes)) pipe.stop()
-    this.#client.resetAndDestroy()
-    this.#server.resetAndDestroy()
+    reset(this.#client)
+    reset(this.#server)
   }
 
   #finish(): void {
@@ -170,6 +170,15 @@ export class Transport {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
   }
+}
+
+/**
+ * Ends a socket with RST. After `end()` Node's `resetAndDestroy` can fail (libuv refuses it while a FIN is on its way)
+ * and then leaves a handle that nobody closes; the process would spin for ever at its exit.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** One direction: what arrives is queued, and leaves when nothing holds it back. */

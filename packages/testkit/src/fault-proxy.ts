@@ -13,8 +13,10 @@ import {
   planOutages,
   planSocket,
 } from './fault-proxy-plan.ts'
-import { TrafficRecord } from './fault-proxy-tap.ts'
+import { TrafficRecord, type TransportRecord } from './fault-proxy-tap.ts'
 import { Transport } from './fault-proxy-transport.ts'
+
+const turnAwayAfterMs = 10
 
 export interface FaultProxyOptions {
   /** Port of the server on 127.0.0.1. */
@@ -126,16 +128,23 @@ export class FaultProxy implements AsyncDisposable {
 
   #accept(client: string, ordinal: number, socket: Socket, transports: Set<Transport>): void {
     const record = this.record.add(client, ordinal)
-    const transport = new Transport(socket, this.#targetPort, record, this.record, () => transports.delete(transport))
-    transports.add(transport)
-    if (this.#faultsSinceMs === null) return
-    const sinceMs = performance.now() - this.#faultsSinceMs
+    const sinceMs = this.#faultsSinceMs === null ? -1 : performance.now() - this.#faultsSinceMs
     const outages = this.#listeners.get(client)?.outages ?? []
     if (outages.some((outage) => outage.fromMs <= sinceMs && sinceMs < outage.untilMs)) {
-      transport.follow([{ afterMs: 10, fault: { kind: 'reset' } }])
-    } else {
-      transport.follow(planSocket(this.seed, client, ordinal, this.#profile))
+      this.#turnAway(socket, record)
+      return
     }
+    const transport = new Transport(socket, this.#targetPort, record, this.record, () => transports.delete(transport))
+    transports.add(transport)
+    if (sinceMs >= 0) transport.follow(planSocket(this.seed, client, ordinal, this.#profile))
+  }
+
+  /** Not at once: the official Python client loses its wake-up when a connection fails that fast. */
+  #turnAway(socket: Socket, record: TransportRecord): void {
+    record.faults.push('turned away')
+    record.clientSideLost = record.serverSideLost = this.record.now()
+    socket.on('error', () => {})
+    setTimeout(() => socket.resetAndDestroy(), turnAwayAfterMs)
   }
 
   #after(ms: number, act: () => void): void {
