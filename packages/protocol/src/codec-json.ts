@@ -2,138 +2,155 @@ import { fromBase64, toBase64 } from './base64.ts'
 import type { AckError, Codec, ConnectedInfo, ControlEncoder, Encoder } from './codec.ts'
 import type { Command } from './commands.ts'
 import { errors } from './errors.ts'
-import { hasDuplicateMember, memberSource } from './json-source.ts'
+import { countMembers, memberSources } from './json-source.ts'
 import type { Envelope, MessageBody, Metadata } from './message.ts'
 import { checkMetadata } from './metadata.ts'
 import { isEventName, isGroupName } from './names.ts'
 
-type Members = Readonly<Record<string, unknown>>
-
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const maxUint64 = 2n ** 64n - 1n
-const maxTtlSeconds = 300
+const maxTtlSeconds = 300n
 
 function malformed(reason: string) {
   return errors.malformedFrame({ reason })
 }
 
-/** Text from a frame, safe and short enough for an error. */
+/** What a client sent in place of a valid value, safe for a log line and short enough for a close frame. */
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 32)) : typeof value
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text
+  if (value === undefined) return '(missing)'
+  if (typeof value !== 'string') return `of type ${value === null ? 'null' : typeof value}`
+  const escaped = JSON.stringify(value.slice(0, 40)).replace(/[^ -~]/g, escapeCharacter)
+  return value.length > 40 || escaped.length > 40 ? `${escaped.slice(0, 36)}..."` : escaped
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 // ---- client → service
 
-function decode(data: Uint8Array): Command {
-  let text: string
-  let frame: unknown
-  try {
-    text = utf8.decode(data)
-    frame = JSON.parse(text)
-  } catch {
-    throw malformed('it is no JSON.')
-  }
-  if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) throw malformed('it is no JSON object.')
-  const members = frame as Members
-  const { type } = members
+/** One frame: its members as `JSON.parse` sees them, and the source text of those that must stay exact. */
+interface Frame {
+  readonly members: Readonly<Record<string, unknown>>
+  readonly ackId: string | null
+  readonly data: string | null
+  readonly metadata: string | null
+  readonly ttlSeconds: string | null
+  readonly sequenceId: string | null
+}
+
+const sourced = ['ackId', 'data', 'metadata', 'ttlSeconds', 'sequenceId'] as const
+
+function decode(bytes: Uint8Array): Command {
+  const frame = readFrame(bytes)
+  const { type } = frame.members
+  const ackId = readUnsigned(frame, 'ackId', maxUint64)
   switch (typeof type === 'string' ? type.toLowerCase() : null) {
     case 'joingroup':
-      return { type: 'joinGroup', group: readGroup(members), ackId: readAckId(members, text) }
+      return { type: 'joinGroup', group: readGroup(frame), ackId }
     case 'leavegroup':
-      return { type: 'leaveGroup', group: readGroup(members), ackId: readAckId(members, text) }
+      return { type: 'leaveGroup', group: readGroup(frame), ackId }
     case 'sendtogroup':
-      return readSendToGroup(members, text)
+      return readSendToGroup(frame, ackId)
     case 'event':
-      return readEvent(members, text)
+      return readEvent(frame, ackId)
     case 'ping':
       return { type: 'ping' }
     case 'sequenceack':
-      return { type: 'sequenceAck', sequenceId: Number(readUint64(members, 'sequenceId', text) ?? missing('sequenceId')) }
+      return { type: 'sequenceAck', sequenceId: readSequenceId(frame) }
     default:
-      throw malformed(`unknown type ${shown(type)}.`)
+      throw malformed(type === undefined ? "'type' is missing." : `unknown type ${shown(type)}.`)
   }
 }
 
-function missing(member: string): never {
-  throw malformed(`'${member}' is missing.`)
-}
-
-function readSendToGroup(members: Members, text: string): Command {
-  const group = readGroup(members)
-  if (members.stream !== undefined && members.stream !== null) throw malformed("'stream' is not supported.")
-  const { noEcho = null } = members
-  if (noEcho !== null && typeof noEcho !== 'boolean') throw malformed("'noEcho' must be a boolean.")
-  const metadata = readMetadata(members, text)
-  return {
-    type: 'sendToGroup',
-    group,
-    ackId: readAckId(members, text),
-    noEcho: noEcho ?? false,
-    ttlSeconds: readTtl(members),
-    body: readBody(members, text, metadata),
-    metadata,
+function readFrame(bytes: Uint8Array): Frame {
+  let text: string
+  let value: unknown
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw malformed('it is not UTF-8.')
   }
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw malformed('it is not JSON.')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('it is not a JSON object.')
+  const [ackId, data, metadata, ttlSeconds, sequenceId] = memberSources(text, sourced)
+  return { members: value as Record<string, unknown>, ackId, data, metadata, ttlSeconds, sequenceId }
 }
 
-function readEvent(members: Members, text: string): Command {
-  const { event } = members
+function readSendToGroup(frame: Frame, ackId: string | null): Command {
+  const group = readGroup(frame)
+  const { stream, noEcho = false } = frame.members
+  if (stream !== undefined && stream !== null) throw malformed("streams ('stream') are not supported.")
+  if (typeof noEcho !== 'boolean') throw malformed("'noEcho' must be a boolean.")
+  const metadata = readMetadata(frame)
+  const ttlSeconds = readTtl(frame)
+  return { type: 'sendToGroup', group, ackId, noEcho, ttlSeconds, body: readBody(frame, metadata), metadata }
+}
+
+function readEvent(frame: Frame, ackId: string | null): Command {
+  const { event } = frame.members
   if (typeof event !== 'string' || !isEventName(event)) throw malformed(`invalid event name ${shown(event)}.`)
-  const metadata = readMetadata(members, text)
-  return { type: 'event', event, ackId: readAckId(members, text), body: readBody(members, text, metadata), metadata }
+  const metadata = readMetadata(frame)
+  return { type: 'event', event, ackId, body: readBody(frame, metadata), metadata }
 }
 
-function readGroup({ group }: Members): string {
+function readGroup({ members: { group } }: Frame): string {
   if (typeof group !== 'string' || !isGroupName(group)) throw malformed(`invalid group name ${shown(group)}.`)
   return group
 }
 
-function readAckId(members: Members, text: string): string | null {
-  return readUint64(members, 'ackId', text)
+function readSequenceId(frame: Frame): number {
+  const digits = readUnsigned(frame, 'sequenceId', maxUint64)
+  if (digits === null) throw malformed("'sequenceId' is missing.")
+  // Above 2^53 there is nothing that it could acknowledge exactly, and all of it is acknowledged anyway.
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER)
 }
 
-/** An unsigned 64-bit integer as its digits; `null` when it is absent or null. */
-function readUint64(members: Members, name: string, text: string): string | null {
-  const value = members[name] ?? null
-  if (value === null) return null
-  if (typeof value !== 'number') throw malformed(`'${name}' must be a number.`)
-  const source = memberSource(text, name) ?? ''
-  if (!/^\d{1,20}$/.test(source) || (source.length > 19 && BigInt(source) > maxUint64)) {
-    throw malformed(`'${name}' must be an unsigned 64-bit integer.`)
+/** An unsigned integer as its digits; `null` when it is absent or null. `1.0`, `1e3` and `-0` are none, as in .NET. */
+function readUnsigned(frame: Frame, name: 'ackId' | 'sequenceId' | 'ttlSeconds', max: bigint): string | null {
+  const value = frame.members[name]
+  if (value === undefined || value === null) return null
+  const source = frame[name]
+  if (typeof value === 'number' && source !== null && /^\d{1,20}$/.test(source)) {
+    // Not the source itself: a slice would keep the frame alive for as long as the id is remembered.
+    const exact = Number.isSafeInteger(value) ? value : BigInt(source)
+    if (exact <= max) return String(exact)
   }
-  return source
+  throw malformed(`'${name}' must be an integer from 0 to ${max}.`)
 }
 
-function readTtl({ ttlSeconds = null }: Members): number {
-  if (ttlSeconds === null) return 0
-  const isValid = typeof ttlSeconds === 'number' && Number.isInteger(ttlSeconds) && ttlSeconds >= 0 && ttlSeconds <= maxTtlSeconds
-  if (!isValid) throw malformed(`'ttlSeconds' must be a whole number from 0 to ${maxTtlSeconds}.`)
-  return ttlSeconds
+function readTtl(frame: Frame): number {
+  return Number(readUnsigned(frame, 'ttlSeconds', maxTtlSeconds) ?? 0)
 }
 
-function readMetadata(members: Members, text: string): Metadata | null {
-  const { metadata = null } = members
-  if (metadata === null) return null
+function readMetadata(frame: Frame): Metadata | null {
+  const { metadata } = frame.members
+  if (metadata === undefined || metadata === null) return null
   if (typeof metadata !== 'object' || Array.isArray(metadata)) throw malformed("'metadata' must be an object.")
-  const entries = Object.entries(metadata)
-  if (!entries.every(([, value]) => typeof value === 'string')) throw malformed('metadata values must be strings.')
-  if (hasDuplicateMember(memberSource(text, 'metadata') ?? '{}')) throw malformed('a metadata key occurs twice.')
+  const values: unknown[] = Object.values(metadata)
+  if (!values.every((value) => typeof value === 'string')) throw malformed('metadata values must be strings.')
+  if (countMembers(frame.metadata ?? '') !== values.length) throw malformed('a metadata key occurs twice.')
   const reason = checkMetadata(metadata as Metadata)
   if (reason !== null) throw malformed(`${reason}.`)
-  return entries.length === 0 ? null : (metadata as Metadata)
+  return values.length === 0 ? null : (metadata as Metadata)
 }
 
-function readBody(members: Members, text: string, metadata: Metadata | null): MessageBody {
-  const { data, dataType = null } = members
-  if (dataType !== null && typeof dataType !== 'string') throw malformed("'dataType' must be a string.")
-  if (data === undefined && metadata !== null) return { dataType: 'text', data: '' }
-  if (data === undefined) missing('data')
-  switch (dataType === null ? 'json' : dataType.toLowerCase()) {
+function readBody(frame: Frame, metadata: Metadata | null): MessageBody {
+  const { data, dataType = 'json' } = frame.members
+  if (data === undefined || frame.data === null) {
+    if (metadata === null) throw malformed("'data' is missing.")
+    return { dataType: 'text', data: '' }
+  }
+  switch (typeof dataType === 'string' ? dataType.toLowerCase() : null) {
     case 'json':
       if (data === null) throw malformed("'data' must not be null.")
-      return { dataType: 'json', data: memberSource(text, 'data') ?? missing('data') }
+      return { dataType: 'json', data: frame.data }
     case 'text':
-      if (typeof data !== 'string') throw malformed("'data' of type text must be a string.")
+      if (typeof data !== 'string') throw malformed("'data' must be a string when 'dataType' is text.")
       return { dataType: 'text', data }
     case 'binary':
       return { dataType: 'binary', data: readBase64(data) }
@@ -146,7 +163,7 @@ function readBody(members: Members, text: string, metadata: Metadata | null): Me
 
 function readBase64(data: unknown): Uint8Array {
   const bytes = typeof data === 'string' ? fromBase64(data) : null
-  if (bytes === null) throw malformed("'data' must be base64.")
+  if (bytes === null) throw malformed("'data' must be padded base64.")
   return bytes
 }
 

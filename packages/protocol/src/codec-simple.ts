@@ -16,8 +16,10 @@ export const simpleEncoder: Encoder = {
   control: null,
 }
 
+// A byte order mark is data here, as everywhere else.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** The codec of clients without a subprotocol: every frame is one event named `message`, or one message to the group. */
 export function createSimpleCodec(mode: SimpleMode): Codec {
   return {
     encoder: simpleEncoder,
@@ -40,33 +42,48 @@ function readBody(data: Uint8Array, isBinary: boolean): MessageBody {
 }
 
 /**
- * Reads `webpubsub_mode`, `group` and `noEcho` of a client URL; of repeated ones the last counts.
- * @throws HocketError `invalidQuery` or `invalidGroup`
+ * Reads `webpubsub_mode`, `group` and `noEcho` of a client URL. Names and values have no case, of repeated ones the last
+ * counts; but a repeated group is refused, because whichever were taken could be the wrong one to publish to.
+ * @throws HocketError `invalidQuery`
  */
 export function parseSimpleMode(query: URLSearchParams): SimpleMode {
-  const mode = last(query, 'webpubsub_mode')
-  switch (mode.toLowerCase()) {
+  switch (last(query, 'webpubsub_mode').toLowerCase()) {
     case '':
     case 'sendevent':
       return { kind: 'sendEvent' }
     case 'sendtogroup': {
-      const groups = query.getAll('group')
-      if (groups.length !== 1 || !isGroupName(groups[0]!)) throw errors.invalidGroup({ target: 'group' })
-      return { kind: 'sendToGroup', group: groups[0]!, noEcho: readNoEcho(last(query, 'noEcho')) }
+      const [group, second] = valuesOf(query, 'group')
+      if (group === undefined || second !== undefined || !isGroupName(group)) throw invalid('group')
+      return { kind: 'sendToGroup', group, noEcho: readNoEcho(last(query, 'noEcho')) }
     }
     default:
-      throw errors.invalidQuery({ parameter: 'webpubsub_mode', target: 'webpubsub_mode' })
+      throw invalid('webpubsub_mode')
   }
 }
 
 function readNoEcho(value: string): boolean {
-  const lower = value.toLowerCase()
-  if (lower !== '' && lower !== 'true' && lower !== 'false') throw errors.invalidQuery({ parameter: 'noEcho', target: 'noEcho' })
-  return lower === 'true'
+  switch (value.toLowerCase()) {
+    case 'true':
+      return true
+    case 'false':
+    case '':
+      return false
+    default:
+      throw invalid('noEcho')
+  }
 }
 
 function last(query: URLSearchParams, name: string): string {
-  let found = ''
-  for (const [key, value] of query) if (key.toLowerCase() === name.toLowerCase()) found = value
-  return found
+  return valuesOf(query, name).at(-1) ?? ''
+}
+
+function valuesOf(query: URLSearchParams, name: string): string[] {
+  const lower = name.toLowerCase()
+  const values: string[] = []
+  for (const [key, value] of query) if (key.toLowerCase() === lower) values.push(value)
+  return values
+}
+
+function invalid(parameter: string) {
+  return errors.invalidQuery({ parameter, target: parameter })
 }
