@@ -67,7 +67,7 @@ function checkRefusal(run: RunRecord, lives: readonly Life[], refused: Transport
   return violations
 }
 
-/** On every socket the ids go up one by one; a recovery begins with the first message that is not acked. */
+/** On every socket the ids go up one by one, but for those that the client has acknowledged. */
 function checkSequence(run: RunRecord, life: Life): string[] {
   const violations: string[] = []
   const mayExpire = new Set(run.rest.filter((send) => send.expires).map((send) => send.key))
@@ -75,17 +75,14 @@ function checkSequence(run: RunRecord, life: Life): string[] {
     const key = life.content.get(id)
     return key !== undefined && !mayExpire.has(key)
   }
-  let highest = 0
+  const sequenceAcks = life.transports.flatMap((transport) => transport.sequenceAcks)
+  /** What the client had acknowledged by then. A replay leaves it out, also when the ack comes in its middle. */
+  const ackedBefore = (at: number) =>
+    sequenceAcks.reduce((highest, ack) => (ack.at < at ? Math.max(highest, ack.sequenceId) : highest), 0)
   for (const transport of life.transports) {
     const name = `${nameOf(transport)} (${life.id})`
-    const acked = Math.max(
-      0,
-      ...life.transports.flatMap((carrier) =>
-        carrier.sequenceAcks.filter((ack) => ack.at < (transport.messages[0]?.at ?? 0)).map((ack) => ack.sequenceId),
-      ),
-    )
-    let previous: number | null = null
-    for (const { sequenceId, key } of transport.messages) {
+    let previous = 0
+    for (const { at, sequenceId, key } of transport.messages) {
       if (sequenceId === null) {
         violations.push(`${name}: a message has no sequenceId`)
         continue
@@ -93,15 +90,13 @@ function checkSequence(run: RunRecord, life: Life): string[] {
       if (life.content.get(sequenceId) !== key) {
         violations.push(`${name}: ${sequenceId} carried ${life.content.get(sequenceId)} and later ${key}`)
       }
-      if (previous !== null && sequenceId <= previous) {
-        violations.push(`${name}: ${sequenceId} came after ${previous}`)
-      }
-      const from: number = previous ?? Math.min(acked, highest)
-      for (let id = from + 1; id < sequenceId; id++) {
-        if (isGap(id)) violations.push(`${name}: ${id} is missing before ${sequenceId}`)
+      if (sequenceId <= previous) violations.push(`${name}: ${sequenceId} came after ${previous}`)
+      if (sequenceId > previous + 1) {
+        for (let id = Math.max(previous, ackedBefore(at)) + 1; id < sequenceId; id++) {
+          if (isGap(id)) violations.push(`${name}: ${id} is missing before ${sequenceId}`)
+        }
       }
       previous = sequenceId
-      highest = Math.max(highest, sequenceId)
     }
   }
   return violations
