@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { jsonCodec, jsonReliableCodec } from './codec-json.ts'
 import type { Command } from './commands.ts'
 import { HocketError } from './errors.ts'
+import { memberSources } from './json-source.ts'
 import type { Envelope, MessageBody } from './message.ts'
 
 const utf8 = new TextEncoder()
@@ -147,23 +148,22 @@ it('makes messages that parse to what went in, with the source of JSON untouched
         data: dataOf(body),
         ...(metadata === null ? {} : { metadata: { ...metadata } }),
       }
-      expect(JSON.parse(plain)).toEqual(expected)
-      expect(JSON.parse(prefix + rest)).toEqual({ sequenceId, ...expected })
-      if (body.dataType === 'json') expect(plain).toContain(`"dataType":"json","data":${body.data}`)
+      expect(read(plain)).toEqual(expected)
+      expect(read(prefix + rest)).toEqual({ sequenceId, ...expected })
     }),
     { numRuns: 3000 },
   )
 })
 
-function dataOf(body: MessageBody): unknown {
-  switch (body.dataType) {
-    case 'text':
-      return body.data
-    case 'json':
-      return JSON.parse(body.data)
-    default:
-      return Buffer.from(body.data).toString('base64')
-  }
+/** A message, with JSON data as its source: what JSON.parse makes of names inside it is not sure (see parseMembers). */
+function read(text: string): unknown {
+  const message = JSON.parse(text) as { dataType: string }
+  return message.dataType === 'json' ? { ...message, data: memberSources(text, ['data'])[0] } : message
+}
+
+function dataOf(body: MessageBody): string {
+  if (body.dataType === 'json') return body.data.trimStart()
+  return body.dataType === 'text' ? body.data : Buffer.from(body.data).toString('base64')
 }
 
 it('gives a receiver what a sender sent, through both directions', () => {

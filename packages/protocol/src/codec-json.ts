@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from './base64.ts'
 import type { AckError, Codec, ConnectedInfo, ControlEncoder, Encoder } from './codec.ts'
 import type { Command } from './commands.ts'
 import { errors } from './errors.ts'
-import { countMembers, memberSources } from './json-source.ts'
+import { countMembers, memberSources, parseMembers } from './json-source.ts'
 import type { Envelope, MessageBody, Metadata } from './message.ts'
 import { checkMetadata } from './metadata.ts'
 import { isEventName, isGroupName } from './names.ts'
@@ -72,13 +72,17 @@ function readFrame(bytes: Uint8Array): Frame {
     throw malformed('it is not UTF-8.')
   }
   try {
-    value = JSON.parse(text)
+    value = parseMembers(text)
   } catch {
     throw malformed('it is not JSON.')
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('it is not a JSON object.')
+  if (!isObject(value)) throw malformed('it is not a JSON object.')
   const [ackId, data, metadata, ttlSeconds, sequenceId] = memberSources(text, sourced)
-  return { members: value as Record<string, unknown>, ackId, data, metadata, ttlSeconds, sequenceId }
+  return { members: value, ackId, data, metadata, ttlSeconds, sequenceId }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readSendToGroup(frame: Frame, ackId: string | null): Command {
@@ -128,12 +132,13 @@ function readTtl(frame: Frame): number {
 }
 
 function readMetadata(frame: Frame): Metadata | null {
-  const { metadata } = frame.members
-  if (metadata === undefined || metadata === null) return null
-  if (typeof metadata !== 'object' || Array.isArray(metadata)) throw malformed("'metadata' must be an object.")
-  const values: unknown[] = Object.values(metadata)
+  const source = frame.metadata
+  if (source === null || source === 'null') return null
+  const metadata = parseMembers(source)
+  if (!isObject(metadata)) throw malformed("'metadata' must be an object.")
+  const values = Object.values(metadata)
   if (!values.every((value) => typeof value === 'string')) throw malformed('metadata values must be strings.')
-  if (countMembers(frame.metadata ?? '') !== values.length) throw malformed('a metadata key occurs twice.')
+  if (countMembers(source) !== values.length) throw malformed('a metadata key occurs twice.')
   const reason = checkMetadata(metadata as Metadata)
   if (reason !== null) throw malformed(`${reason}.`)
   return values.length === 0 ? null : (metadata as Metadata)
