@@ -12,7 +12,10 @@ export function createEvents(counters: Counters, logger: Logger): SessionEvents 
   return {
     opened(session) {
       counters.hub(session.hub).connects.add(session.protocol ?? 'none')
-      logger.debug({ ...about(session), userId: session.userId, subprotocol: session.protocol }, 'connection opened')
+      const { userId, protocol, permissions } = session
+      logger.debug({ ...about(session), userId, subprotocol: protocol }, 'connection opened')
+      const { skipped } = permissions
+      if (skipped.length > 0) logger.debug({ ...about(session), skipped: skipped.slice(0, 20) }, 'roles skipped')
     },
     detached(session, end) {
       logger.debug({ ...about(session), code: end.code }, 'connection lost, waiting for recovery')

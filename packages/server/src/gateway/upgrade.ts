@@ -106,7 +106,11 @@ export class Upgrades {
       subprotocol: negotiated?.spelling ?? null,
       open: (transport) => {
         this.#pinned.delete(pinned)
-        return new Session(this.#deps.session, init).open(transport, claims.groups)
+        const session = new Session(this.#deps.session, init)
+        const handlers = session.open(transport, claims.groups)
+        // The server went down while the handshake was under way.
+        if (this.#deps.isClosing()) session.closeForShutdown()
+        return handlers
       },
       abandoned: () => {
         this.#pinned.delete(pinned)
