@@ -2,6 +2,7 @@
 
 import type { TransportRecord } from '@hocket/testkit/fault-proxy-tap'
 import type { RunRecord } from './checks.ts'
+import { expiringKeys } from './checks-delivery.ts'
 import { isRefusedRecovery, type Life } from './lives.ts'
 
 /** How much earlier than the window a refusal may seem to be, for clocks and timers that round. */
@@ -70,7 +71,7 @@ function checkRefusal(run: RunRecord, lives: readonly Life[], refused: Transport
 /** On every socket the ids go up one by one, but for those that the client has acknowledged. */
 function checkSequence(run: RunRecord, life: Life): string[] {
   const violations: string[] = []
-  const mayExpire = new Set(run.rest.filter((send) => send.expires).map((send) => send.key))
+  const mayExpire = expiringKeys(run)
   const isGap = (id: number) => {
     const key = life.content.get(id)
     return key !== undefined && !mayExpire.has(key)

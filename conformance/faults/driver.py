@@ -16,11 +16,9 @@ from azure.messaging.webpubsubclient.aio import WebPubSubClient as AioClient
 from azure.messaging.webpubsubclient.aio import WebPubSubClientCredential as AioCredential
 from azure.messaging.webpubsubclient.models import CallbackType, WebPubSubDataType
 
-# Short waits, so that a run has many attempts. `start_timeout` is longer than any black hole: a handshake that the client
-# gave up on but that completes later leaves the client without a sequence-ack loop.
+# Short waits, so that a run has many attempts.
 OPTIONS: Dict[str, Any] = {
     "ack_timeout": 0.7,
-    "start_timeout": 6.0,
     "message_retry_total": 40,
     "message_retry_backoff_factor": 0.15,
     "message_retry_mode": RetryMode.Fixed,
@@ -45,6 +43,10 @@ def content_key(data: str) -> str:
     return f"{data.split(' ', 1)[0][:40]}|{len(encoded)}|{zlib.crc32(encoded):x}"
 
 
+def options(command: Dict[str, Any]) -> Dict[str, Any]:
+    return {**OPTIONS, "start_timeout": command["startTimeoutMs"] / 1000}
+
+
 def content(command: Dict[str, Any], number: int) -> str:
     sizes = command["sizes"]
     return f"{command['client']}-{number} " + "x" * sizes[number % len(sizes)]
@@ -53,13 +55,13 @@ def content(command: Dict[str, Any], number: int) -> str:
 class SyncMember:
     """One client with everything an application would do to keep it going."""
 
-    def __init__(self, name: str, url: str, group: Optional[str]) -> None:
-        self.name = name
-        self.url = url
-        self.group = group
+    def __init__(self, command: Dict[str, Any]) -> None:
+        name, url = command["client"], command["url"]
+        self.name: str = name
+        self.group: Optional[str] = command["group"]
         self.publishing = True
         self.active = True
-        self.client = WebPubSubClient(WebPubSubClientCredential(lambda: url), **OPTIONS)
+        self.client = WebPubSubClient(WebPubSubClientCredential(lambda: url), **options(command))
         on = self.client.subscribe
         on(CallbackType.CONNECTED, lambda e: emit("connected", name, connectionId=e.connection_id))
         on(CallbackType.DISCONNECTED, lambda e: emit("disconnected", name, connectionId=e.connection_id))
@@ -137,7 +139,7 @@ def run_sync() -> None:
             old = members.get(command["client"])
             if old is not None:
                 background(old.abandon)
-            member = SyncMember(command["client"], command["url"], command["group"])
+            member = SyncMember(command)
             members[member.name] = member
             if operation == "open":
                 member.open()
@@ -155,17 +157,17 @@ def run_sync() -> None:
 class AioMember:
     """The same for the aio client."""
 
-    def __init__(self, name: str, url: str, group: Optional[str]) -> None:
-        self.name = name
-        self.url = url
-        self.group = group
+    def __init__(self, command: Dict[str, Any]) -> None:
+        name, url = command["client"], command["url"]
+        self.name: str = name
+        self.group: Optional[str] = command["group"]
         self.publishing = True
         self.active = True
 
         async def provide() -> str:
             return url
 
-        self.client = AioClient(AioCredential(provide), **OPTIONS)
+        self.client = AioClient(AioCredential(provide), **options(command))
 
     async def subscribe(self) -> None:
         on = self.client.subscribe
@@ -252,7 +254,7 @@ async def run_aio() -> None:
             old = members.get(command["client"])
             if old is not None:
                 tasks.append(asyncio.create_task(old.abandon()))
-            member = AioMember(command["client"], command["url"], command["group"])
+            member = AioMember(command)
             members[member.name] = member
             tasks.append(asyncio.create_task(member.open()))
         elif operation == "publish":

@@ -15,6 +15,11 @@ export interface OpenCommand {
   readonly client: string
   readonly url: string
   readonly group: string | null
+  /**
+   * How long it waits for a handshake (Python only). It has to be longer than any black hole: a handshake that the client
+   * gave up and that completes later leaves the client without its loop of sequence acks.
+   */
+  readonly startTimeoutMs: number
 }
 
 /** Sends numbered texts with acks until `stopPublishing` or `limit`; answered by `publisherDone` when all are settled. */

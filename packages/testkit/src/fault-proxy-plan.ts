@@ -93,7 +93,7 @@ export function planOutages(seed: number, client: string, durationMs: number, pr
   const own = createRandom(mix(seed, `${client}/outages`))
   const outages = Array.from({ length: profile.outages }, () => draw(own))
   const shared = createRandom(mix(seed, 'outage of all'))
-  if (shared.chance(0.5)) outages.push(draw(shared))
+  if (shared.chance(0.25)) outages.push(draw(shared))
   return outages.sort((a, b) => a.fromMs - b.fromMs)
 }
 
