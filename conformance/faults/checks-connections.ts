@@ -21,7 +21,7 @@ const nameOf = (transport: TransportRecord) => `${transport.client}/${transport.
 function checkTransport(transport: TransportRecord): string[] {
   const name = nameOf(transport)
   const violations = transport.problems.map((problem) => `${name}: ${problem}`)
-  // Half a request may be answered with 400.
+  // Half a request, or something that is none, may be answered with 400.
   if (transport.requested !== null && transport.status !== null && transport.status !== 101) {
     violations.push(`${name}: the handshake was answered with ${transport.status}`)
   }

@@ -40,6 +40,8 @@ export interface Figures {
   recoveries: number
   refusedRecoveries: number
   faults: number
+  /** Sockets on which the server had half a request, or something else than a request, and said 400. */
+  badRequests: number
   framesSent: number
   framesAccepted: number
   duplicateAcks: number
@@ -67,6 +69,7 @@ export function figuresOf(run: RunRecord): Figures {
     recoveries: recoveries.filter((transport) => transport.connected !== null).length,
     refusedRecoveries: refused.length,
     faults: run.transports.reduce((sum, transport) => sum + transport.faults.length, 0),
+    badRequests: run.transports.filter(({ status }) => status !== null && status !== 101).length,
     framesSent: sends.length,
     framesAccepted: lives.reduce((sum, life) => sum + acceptedSends(life).length, 0),
     duplicateAcks: acks.filter((ack) => ack.errorName === 'Duplicate').length,

@@ -45,7 +45,7 @@ export interface TransportRecord {
   /** Counts the sockets of this client from 0. */
   readonly ordinal: number
   readonly accepted: Moment
-  /** When the request's head had passed completely; `null` before, and when it was cut. */
+  /** When a whole and proper request had passed; `null` before, when it was cut, and when it was none. */
   requested: Moment | null
   /** Connection id that the request wants to recover, `null` for a new connection or no complete request. */
   recoveryOf: string | null
@@ -173,6 +173,12 @@ export class TransportTap {
   }
 
   #onRequestHead(head: HttpHead): void {
+    if (!/^GET \S+ HTTP\/1\.1$/.test(head.startLine)) {
+      // The sync Python client may send on a socket whose handshake has not begun: a frame in front of the request.
+      const start = Buffer.from(head.startLine.slice(0, 8), 'latin1').toString('hex')
+      this.#record.faults.push(`the client sent ${start}… in front of its request`)
+      return
+    }
     this.#record.requested = this.#now()
     const target = head.startLine.split(' ')[1] ?? ''
     const query = new URLSearchParams(target.slice(target.indexOf('?') + 1))

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FaultProxy } from './fault-proxy.ts'
 import { defaultFaultProfile, describeFault, planOutages, planSocket } from './fault-proxy-plan.ts'
-import { closePayload, encodeFrame, opcodes, WebSocketStream } from './frames.ts'
+import { closePayload, encodeFrame, opcodes, textFrame, upgradeRequest, WebSocketStream } from './frames.ts'
 import { until, within } from './wait.ts'
 
 /** A server that says `connected`, acknowledges every frame that has an ackId and echoes it as a message. */
@@ -143,6 +143,18 @@ describe('FaultProxy without faults', () => {
       status: 101,
       connectionId: null,
       serverClose: { code: 1008, reason: 'The connection could not be recovered.' },
+    })
+  })
+
+  it('tells a request from something in front of it', async () => {
+    const { proxy, endpoint } = await setUp()
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(endpoint).port) })
+    socket.write(Buffer.concat([textFrame('too early'), upgradeRequest({ host: 'h', target: '/client/hubs/h' })]))
+    await until(() => proxy.record.transports[0]?.status != null, { what: 'the server answers' })
+    socket.destroy()
+    expect(proxy.record.transports[0]).toMatchObject({
+      requested: null,
+      faults: [expect.stringMatching(/^the client sent 8189[0-9a-f]{12}… in front of its request$/)],
     })
   })
 
