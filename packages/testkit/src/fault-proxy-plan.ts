@@ -19,6 +19,12 @@ export type Fault =
       readonly durationMs: number
       readonly outcome: 'resume' | 'reset'
     }
+  /**
+   * One end is reset, and the other one keeps a socket that nobody answers, until that is reset as well. A client that
+   * lost its end recovers while the server still believes in the old socket; a server that lost it waits for a client
+   * that knows nothing.
+   */
+  | { readonly kind: 'one-sided'; readonly side: 'client' | 'server'; readonly durationMs: number }
   /** Nothing passes, closes included, until it resumes (with everything held back) or ends with RST. */
   | { readonly kind: 'black-hole'; readonly durationMs: number; readonly outcome: 'resume' | 'reset' }
 
@@ -59,6 +65,11 @@ export const defaultFaultProfile: FaultProfile = {
   outageMs: [100, 1_500],
 }
 
+/** Some twice, since they should come twice as often. */
+const kinds = [
+  ...(['reset', 'fin', 'cut', 'cut', 'delay', 'delay'] as const),
+  ...(['half-open', 'one-sided', 'one-sided', 'black-hole'] as const),
+]
 const longestStallMs = 5_000
 const mostFaults = 8
 
@@ -109,6 +120,8 @@ export function describeFault(fault: Fault): string {
       return `delay of ${fault.latencyMs} ms for ${fault.durationMs} ms`
     case 'half-open':
       return `nothing ${fault.direction} for ${fault.durationMs} ms, then ${fault.outcome}`
+    case 'one-sided':
+      return `only the ${fault.side} is reset, the other end ${fault.durationMs} ms later`
     case 'black-hole':
       return `black hole for ${fault.durationMs} ms, then ${fault.outcome}`
     default:
@@ -117,17 +130,7 @@ export function describeFault(fault: Fault): string {
 }
 
 function anyFault(random: Random, profile: FaultProfile): Fault {
-  const kind = random.pick([
-    'reset',
-    'reset',
-    'fin',
-    'cut',
-    'cut',
-    'delay',
-    'delay',
-    'half-open',
-    'black-hole',
-  ] as const)
+  const kind = random.pick(kinds)
   switch (kind) {
     case 'reset':
     case 'fin':
@@ -143,6 +146,8 @@ function anyFault(random: Random, profile: FaultProfile): Fault {
         durationMs: stallMs(random, profile),
         outcome: anyOutcome(random),
       }
+    case 'one-sided':
+      return { kind, side: random.pick(['client', 'server'] as const), durationMs: stallMs(random, profile) }
     case 'black-hole':
       return { kind, durationMs: stallMs(random, profile), outcome: anyOutcome(random) }
     default:

@@ -19,6 +19,8 @@ export class Transport {
   #stall: { readonly outcome: 'resume' | 'reset' } | null = null
   #lostWhileStalled = false
   #ending = false
+  /** One socket was reset, the other one stands and is not answered. */
+  #oneSided = false
 
   constructor(client: Socket, targetPort: number, record: TransportRecord, traffic: TrafficRecord, onGone: () => void) {
     this.record = record
@@ -57,6 +59,7 @@ export class Transport {
       pipe.cut = null
     }
     this.#endStall()
+    if (this.#oneSided) this.#destroy()
   }
 
   #apply(fault: Fault): void {
@@ -83,6 +86,13 @@ export class Transport {
         break
       case 'half-open':
         this.#beginStall(fault.outcome, fault.durationMs, [this.#pipes[fault.direction]])
+        break
+      case 'one-sided':
+        this.#ending = this.#oneSided = true
+        for (const pipe of Object.values(this.#pipes)) pipe.stop()
+        this.#markLost(fault.side === 'client' ? 'clientSideLost' : 'serverSideLost')
+        reset(fault.side === 'client' ? this.#client : this.#server)
+        this.#after(fault.durationMs, () => this.#destroy())
         break
       case 'black-hole':
         this.#beginStall(fault.outcome, fault.durationMs, Object.values(this.#pipes))
@@ -114,7 +124,10 @@ export class Transport {
   #watch(socket: Socket, lost: 'clientSideLost' | 'serverSideLost'): void {
     // A reset shows up as 'error' and then 'close'; the code does not matter here.
     socket.on('error', () => {})
-    socket.on('end', () => this.#markLost(lost))
+    socket.on('end', () => {
+      this.#markLost(lost)
+      if (this.#oneSided) socket.destroy()
+    })
     socket.on('close', () => {
       this.#markLost(lost)
       const other = socket === this.#client ? this.#server : this.#client
@@ -122,7 +135,8 @@ export class Transport {
         this.#clearTimers()
         this.#ending = true
         this.#onGone()
-      } else if (this.#stall !== null) this.#lostWhileStalled = true
+      } else if (this.#oneSided) return
+      else if (this.#stall !== null) this.#lostWhileStalled = true
       else if (socket.errored !== null) this.#destroy()
       else setTimeout(() => this.#destroy(), finGraceMs)
     })

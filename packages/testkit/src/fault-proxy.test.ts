@@ -233,6 +233,27 @@ describe('faults', () => {
     expect(server.received).toEqual([])
   })
 
+  it('reset one end and leave the other one with a socket that nobody answers', async () => {
+    const { server, proxy, endpoint } = await setUp()
+    const first = await openClient(endpoint)
+    proxy.inflict('a', { kind: 'one-sided', side: 'client', durationMs: 60_000 })
+    expect(await first.closed).toBe(1006)
+    expect(server.ends).toEqual([])
+    expect(proxy.record.transports[0]).toMatchObject({ serverSideLost: null })
+    server.sockets.values().next().value?.destroy()
+    await until(() => proxy.openSockets('a') === 0, { what: 'the server has given the old socket up' })
+
+    const second = await openClient(endpoint)
+    await until(() => second.messages.length === 1, { what: 'connected arrives' })
+    proxy.inflict('a', { kind: 'one-sided', side: 'server', durationMs: 60_000 })
+    await until(() => server.ends.includes('ECONNRESET'), { what: 'the server sees a reset' })
+    second.socket.send(request(1, 'to nobody'))
+    expect(second.socket.readyState).toBe(WebSocket.OPEN)
+    proxy.heal()
+    expect(await second.closed).toBe(1006)
+    expect(server.received).toEqual([])
+  })
+
   it('make every chunk late, in order', async () => {
     const { proxy, endpoint } = await setUp()
     const { socket, messages } = await openClient(endpoint)
@@ -253,7 +274,7 @@ describe('faults', () => {
       async () => {
         const { socket, closed } = await openClient(endpoint)
         socket.send(request(1, 'data'))
-        await closed
+        await within(closed, { what: 'the socket breaks', timeoutMs: 500 }).catch(() => socket.close())
         return proxy.record.transports.length >= 3
       },
       { what: 'three sockets were broken', timeoutMs: 15_000 },
@@ -287,12 +308,12 @@ describe('planSocket', () => {
         afterMs = planned.afterMs
         kinds.add(planned.fault.kind)
         expect(describeFault(planned.fault)).not.toBe('')
-        if (planned.fault.kind === 'half-open' || planned.fault.kind === 'black-hole') {
+        if ('durationMs' in planned.fault) {
           expect(planned.fault.durationMs).toBeLessThanOrEqual(5_000)
         }
       }
     }
-    expect([...kinds].sort()).toEqual(['black-hole', 'cut', 'delay', 'fin', 'half-open', 'reset'])
+    expect([...kinds].sort()).toEqual(['black-hole', 'cut', 'delay', 'fin', 'half-open', 'one-sided', 'reset'])
   })
 })
 
