@@ -94,7 +94,21 @@ function write(clients: readonly ClientKind[], outcomes: readonly Outcome[], com
         return [client, { runs: own.length, held, totals: totalsOf(own) }]
       }),
     ),
-    runs: outcomes.map(({ client, seed, violations, figures }) => ({ client, seed, violations, ...figures })),
+    runs: outcomes.map(({ client, seed, violations, figures }) => {
+      const { sockets, faults, recoveries, refusedRecoveries, framesAccepted, raised, tookMs } = figures
+      return {
+        client,
+        seed,
+        violations,
+        sockets,
+        faults,
+        recoveries,
+        refusedRecoveries,
+        framesAccepted,
+        raised,
+        tookMs,
+      }
+    }),
   }
   writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
 }
