@@ -91,7 +91,7 @@ describe('verifyHs256', () => {
 
   it('refuses a token above the size cap before it decodes it', () => {
     const big = signHs256({ pad: 'x'.repeat(maxTokenChars) }, key)
-    expect(refusal(() => verifyHs256(big, [key]))).toMatch(/16384/)
+    expect(refusal(() => verifyHs256(big, [key]))).toContain(String(maxTokenChars))
   })
 
   it('refuses every single changed character of a signature', () => {

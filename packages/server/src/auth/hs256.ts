@@ -5,7 +5,7 @@ import { errors } from '@hocket/protocol/errors'
 export type Secret = string | Uint8Array
 
 /** Characters of a whole token. Longer ones are refused before anything is decoded. */
-export const maxTokenChars = 16_384
+export const maxTokenChars = 65_536
 
 /** Clock difference between us and whoever signed, in seconds. Azure's emulator allows the same. */
 export const clockSkewSeconds = 300

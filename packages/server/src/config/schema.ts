@@ -192,6 +192,14 @@ const fields = {
       unit: 'ids',
       doc: 'Successful ack ids that a connection remembers, to answer a repeated one with `Duplicate`.',
     } satisfies OptionMeta),
+  ackGraceMs: int(0, 10 * minuteMs)
+    .default(3000)
+    .meta({
+      flag: '--ack-grace-ms',
+      env: 'HOCKET_ACK_GRACE_MS',
+      unit: 'milliseconds',
+      doc: 'Time in which a reliable connection that takes what it is sent may be over `outboxMaxMessages` without acknowledging any, before it is closed. The official clients acknowledge every second, in Java every five.',
+    } satisfies OptionMeta),
   outboxMaxMessages: int(1, 10_000_000)
     .default(1000)
     .meta({

@@ -81,7 +81,7 @@ function createHttpServer(
   })
   server.on('request', (incoming, response) => {
     handlers.request(toHttpRequest(incoming)).then(
-      (reply) => sendReply(incoming, response, reply),
+      (reply) => sendReply(incoming, response, reply, !server.listening),
       (error: unknown) => {
         handlers.failed(error, 'request handler')
         response.destroy()
@@ -94,6 +94,8 @@ function createHttpServer(
     // Until `ws` has it, a reset must not end the process.
     socket.on('error', () => socket.destroy())
     if (!isWebSocketUpgrade(incoming)) refuseUpgrade(socket, notAnUpgrade)
+    // Node checks this for requests, but not for upgrades (RFC 9112, 3.2).
+    else if (incoming.headers.host === undefined) refuseUpgrade(socket, noHost)
     else accept(handlers, acceptor, chosen, incoming, socket as Socket, head)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -108,6 +110,8 @@ const notAnUpgrade: HttpReply = {
   headers: { 'Content-Type': 'text/plain; charset=utf-8' },
   body: 'Only WebSocket upgrades are served here.',
 }
+
+const noHost: HttpReply = { ...notAnUpgrade, body: 'The request has no Host header.' }
 
 function isWebSocketUpgrade(request: IncomingMessage): boolean {
   return request.headers.upgrade?.toLowerCase() === 'websocket'

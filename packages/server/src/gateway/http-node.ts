@@ -36,13 +36,18 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Ui
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 
-/** Sends a reply; a body that was not read to its end ends the connection, as it could not be told from a next request. */
-export function sendReply(incoming: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
+/** Sends a reply, and ends the connection when `isLast`; a body that was not read to its end ends the connection, as it could not be told from a next request. */
+export function sendReply(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  reply: HttpReply,
+  isLast: boolean,
+): void {
   if (response.destroyed) return
   const body = reply.body === null ? null : typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body
   const headers: Record<string, string> = { ...reply.headers }
   if (body !== null) headers['Content-Length'] = String(body.byteLength)
-  if (!incoming.complete) headers.Connection = 'close'
+  if (isLast || !incoming.complete) headers.Connection = 'close'
   response.writeHead(reply.status, headers)
   response.end(body !== null && incoming.method !== 'HEAD' ? body : undefined)
   // What is left of the body is read and thrown away, so that the reply is not lost in a reset; the time-outs bound it.

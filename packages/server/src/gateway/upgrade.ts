@@ -9,7 +9,7 @@ import type { HttpReply, HttpRequest } from '../http.ts'
 import type { Hubs } from '../hub/hub.ts'
 import type { Router } from '../router/router.ts'
 import { Session, type SessionDeps, type SessionInit } from '../session/session.ts'
-import { negotiate } from '../subprotocols/mod.ts'
+import { type Negotiated, negotiate } from '../subprotocols/mod.ts'
 import type { TransportHandlers } from '../transport.ts'
 import { lastOf, parseClientUrl, pathPrefixes } from './client-url.ts'
 import type { UpgradeDecision } from './engine.ts'
@@ -152,8 +152,7 @@ export class Upgrades {
     }
     return {
       type: 'accept',
-      // The connection keeps its first subprotocol, whatever is offered now.
-      subprotocol: find()?.protocol ?? offered?.spelling ?? null,
+      subprotocol: spellingFor(find()?.protocol ?? null, offered),
       open: (transport) => {
         const handlers = find()?.recover(transport) ?? null
         if (handlers !== null) return handlers
@@ -166,6 +165,11 @@ export class Upgrades {
       abandoned: () => {},
     }
   }
+}
+
+/** A connection keeps its first subprotocol, whatever is offered for its recovery; where that is the same, in the spelling offered. */
+function spellingFor(protocol: string | null, offered: Negotiated | null): string | null {
+  return protocol === null || protocol === offered?.subprotocol.name ? (offered?.spelling ?? protocol) : protocol
 }
 
 const deaf: TransportHandlers = { message: () => {}, alive: () => {}, drained: () => {}, closed: () => {} }

@@ -9,10 +9,8 @@ export const pushed = {
   ok: 0,
   /** Healthy, and at its bound of unwritten entries: write it at once, outside the budget of the turn. */
   urgent: 1,
-  /** Taken, but the receiver acknowledges too slowly: the publisher should wait for `relieved`. */
-  congested: 2,
   /** Over a bound that holds: close it. */
-  full: 3,
+  full: 2,
 } as const
 
 export type PushResult = (typeof pushed)[keyof typeof pushed]
@@ -24,7 +22,7 @@ export interface Congestion {
 }
 
 /** A connection as hub, router and writer see it. The session implements it. */
-export interface Receiver extends FilterSubject, Congestion {
+export interface Receiver extends FilterSubject {
   readonly hub: string
   readonly groups: Set<string>
   readonly encoder: Encoder
@@ -39,6 +37,8 @@ export interface Receiver extends FilterSubject, Congestion {
   readonly outboxBytes: number
   /** Whether its transport takes no more for now. */
   readonly isBlocked: boolean
+  /** Whether it has no transport now, and waits for recovery. */
+  readonly isDetached: boolean
   /** Ends the connection in order: what was pushed before still arrives, then a `disconnected` frame, then the close. */
   closeByServer(reason: string | null): void
   /** Ends the connection at once: the queue is discarded. */

@@ -41,6 +41,7 @@ export class Router {
   readonly #backlogMaxEntries: number
   #counter = 0
   #fencedBecause: string | null = null
+  #backlogWait: Promise<void> | null = null
 
   constructor(deps: RouterDeps) {
     this.#deps = deps
@@ -101,12 +102,10 @@ export class Router {
     const frames = new FrameCache(envelope, prepare)
     const urgent: Receiver[] = []
     const full: Receiver[] = []
-    let congestion: Congestion | null = null
     for (const receiver of receivers) {
       const result = receiver.push(frames.get(receiver.encoder))
       if (result === pushed.ok) continue
-      if (result === pushed.congested) congestion ??= receiver
-      else if (result === pushed.urgent) urgent.push(receiver)
+      if (result === pushed.urgent) urgent.push(receiver)
       else full.push(receiver)
     }
     counters.messagesOut += receivers.length
@@ -114,17 +113,23 @@ export class Router {
     for (const receiver of urgent) writer.writeNow(receiver)
     writer.schedule(receivers)
     if (meter.totalBytes > this.#deps.limits.outboxTotalMaxBytes) this.#shed()
-    if (congestion === null && meter.healthyUnwritten >= this.#backlogMaxEntries) return this.#backlog
-    return congestion
+    return meter.healthyUnwritten < this.#backlogMaxEntries ? null : this.#backlog
   }
 
   readonly #backlog: Congestion = {
-    relieved: async () => {
-      const giveUpAt = performance.now() + backlogWaitMs
-      while (this.#deps.meter.healthyUnwritten >= this.#backlogMaxEntries / 2 && performance.now() < giveUpAt) {
-        await new Promise((resolve) => setImmediate(resolve))
-      }
+    relieved: () => {
+      this.#backlogWait ??= this.#backlogShrinks().finally(() => {
+        this.#backlogWait = null
+      })
+      return this.#backlogWait
     },
+  }
+
+  async #backlogShrinks(): Promise<void> {
+    const giveUpAt = performance.now() + backlogWaitMs
+    while (this.#deps.meter.healthyUnwritten >= this.#backlogMaxEntries / 2 && performance.now() < giveUpAt) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   /** Adds a connection with its groups; its interests were retained before. One synchronous step. */
@@ -185,23 +190,30 @@ export class Router {
     return this.#deps.backplane.request(request)
   }
 
-  /** Closes the largest blocked outboxes until the process is under its bound again. */
+  /**
+   * Closes outboxes until the process is under its bound again: blocked readers first, then those that are away, then
+   * those that do not acknowledge, and of each kind the largest first.
+   */
   #shed(): void {
     const { hubs, meter, limits, logger } = this.#deps
-    const blocked: Receiver[] = []
+    const holders: Receiver[] = []
     for (const hub of hubs.all()) {
-      for (const receiver of hub.connections.values()) if (receiver.isBlocked) blocked.push(receiver)
+      for (const receiver of hub.connections.values())
+        if (receiver.outboxBytes > 0 || receiver.isBlocked) holders.push(receiver)
     }
-    blocked.sort((a, b) => b.outboxBytes - a.outboxBytes)
+    const rank = (receiver: Receiver) => (receiver.isBlocked ? 0 : receiver.isDetached ? 1 : 2)
+    holders.sort((a, b) => rank(a) - rank(b) || b.outboxBytes - a.outboxBytes)
     let closed = 0
-    for (const receiver of blocked) {
+    for (const receiver of holders) {
       if (meter.totalBytes <= limits.outboxTotalMaxBytes) break
+      // What is written in a moment anyway, and kept for nobody, is no reason to close.
+      if (rank(receiver) === 2 && receiver.encoder.sequencePrefix === null) continue
       receiver.closeFor(overflow(receiver))
       closed++
     }
     logger.warn(
       { closed, totalBytes: meter.totalBytes, limit: limits.outboxTotalMaxBytes },
-      'outboxes of this process are at their bound, blocked readers closed',
+      'outboxes of this process are at their bound, slow readers closed',
     )
   }
 }

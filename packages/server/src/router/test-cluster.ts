@@ -81,12 +81,12 @@ export class FakeReceiver implements Receiver {
   readonly writable = false
   readonly outboxBytes = 0
   readonly isBlocked = false
+  readonly isDetached = false
   lane: Lane = 'none'
   writtenTurn = 0
   write(): number {
     return 0
   }
-  async relieved(): Promise<void> {}
 }
 
 /** One node: a Router, and the connections it was given. */

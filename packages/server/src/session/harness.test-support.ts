@@ -122,6 +122,7 @@ const defaultLimits: SessionLimits = {
   ackWindowSize: 1000,
   outboxMaxMessages: 1000,
   outboxMaxBytes: 16_777_216,
+  ackGraceMs: 3000,
   blockedBytes: 65_536,
   blockedTimeoutMs: 15_000,
   closeTimeoutMs: 5000,

@@ -5,6 +5,7 @@ import { createHarness, type FakeTransport } from './harness.test-support.ts'
 const maxMessages = 8
 /** Time moves in steps of 500 ms; deadlines lie between steps, farther from both than a tick of the wheel. */
 const recoveryWindowMs = 1250
+const ackGraceMs = 1250
 const ttls = [null, null, null, 750, 1750] as const
 
 type Step =
@@ -45,21 +46,29 @@ class Model {
   stalled = false
   blocked = false
   detachedAt = 0
+  ackProgressAt = 0
   now = 0
 
   publish(ttl: number | null): void {
     if (this.state === 'ended') return
+    if (this.unacked.length === 0) this.ackProgressAt = this.now
     this.unacked.push({
       sequence: this.next++,
       expiresAt: ttl === null ? Number.POSITIVE_INFINITY : this.now + ttl,
       written: false,
     })
     if (this.unacked.length > maxMessages) this.unacked = this.unacked.filter(({ expiresAt }) => expiresAt > this.now)
-    if (this.unacked.length > maxMessages) {
-      if (this.state === 'attached') this.log.push('close 1008 The reliable message buffer is full.')
-      this.state = 'ended'
-    }
+    if (this.unacked.length > maxMessages && !this.mayStillAcknowledge()) this.overflow()
     this.flush()
+  }
+
+  mayStillAcknowledge(): boolean {
+    return this.state === 'attached' && !this.blocked && this.now < this.ackProgressAt + ackGraceMs
+  }
+
+  overflow(): void {
+    if (this.state === 'attached') this.log.push('close 1008 The reliable message buffer is full.')
+    this.state = 'ended'
   }
 
   flush(): void {
@@ -81,7 +90,9 @@ class Model {
 
   ack(sequence: number): void {
     if (this.state !== 'attached' || sequence > this.highestWritten) return
+    const before = this.unacked.length
     this.unacked = this.unacked.filter((entry) => entry.sequence > sequence)
+    if (this.unacked.length < before) this.ackProgressAt = this.now
   }
 
   lose(): void {
@@ -96,6 +107,7 @@ class Model {
     if (this.state === 'ended') return false
     if (this.state === 'attached') this.lose()
     this.state = 'attached'
+    this.ackProgressAt = this.now
     this.stalled = false
     this.log = ['connected c1']
     this.flush()
@@ -138,7 +150,12 @@ afterEach(() => void vi.useRealTimers())
 it('a reliable session agrees with its model, whatever is published, acknowledged, dropped, recovered, expired or closed', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const harness = createHarness({ outboxMaxMessages: maxMessages, recoveryWindowMs, blockedTimeoutMs: 3_600_000 })
+      const harness = createHarness({
+        outboxMaxMessages: maxMessages,
+        recoveryWindowMs,
+        ackGraceMs,
+        blockedTimeoutMs: 3_600_000,
+      })
       const opened = harness.open({ keepAliveIntervalMs: 86_400_000, groups: ['g'] })
       const { session } = opened
       let transport: FakeTransport = opened.transport

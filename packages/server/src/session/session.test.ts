@@ -188,45 +188,42 @@ describe('a reader that is too slow', () => {
   })
 })
 
-describe('a reader that acknowledges too slowly', () => {
-  const send = {
-    type: 'sendToGroup',
-    group: 'g',
-    noEcho: true,
-    ttlSeconds: 0,
-    body: { dataType: 'text', data: 'm' },
-    metadata: null,
-  }
-
-  it('slows its publishers down instead of being closed', async () => {
+describe('a reader that takes what it is sent and acknowledges late', () => {
+  it('may be owed more than the bound, and stays when its acknowledgement comes in time', () => {
     const harness = createHarness({ outboxMaxMessages: 100 })
-    const reader = harness.open({ groups: ['g'] })
-    const publisher = harness.open({ reliable: false })
-    for (let i = 1; i <= 1000; i++) publisher.transport.receive({ ...send, ackId: String(i) })
-    for (let round = 0; round < 100; round++) {
-      settle()
-      reader.transport.receive({ type: 'sequenceAck', sequenceId: reader.transport.log.length - 1 })
-      for (let i = 0; i < 5; i++) await Promise.resolve()
-    }
+    const { session, transport } = harness.open({ groups: ['g'] })
+    for (let i = 0; i < 9000; i++) harness.publish(`m${i}`)
     settle()
-    expect(reader.session.isOpen).toBe(true)
-    expect(reader.transport.log.length).toBe(1 + 1000)
-    expect(publisher.transport.log.filter((line) => line.endsWith('ok')).length).toBe(1000)
+    expect(transport.log.length).toBe(1 + 9000)
+    vi.advanceTimersByTime(2500)
+    transport.receive({ type: 'sequenceAck', sequenceId: 100 })
+    vi.advanceTimersByTime(2500)
+    expect(session.isOpen).toBe(true)
+    transport.receive({ type: 'sequenceAck', sequenceId: 9000 })
+    vi.advanceTimersByTime(10_000)
+    expect(session.isOpen).toBe(true)
+    expect(harness.meter.totalBytes).toBe(0)
   })
 
-  it('is waited for a bounded time, and then closed at its bound', async () => {
+  it('is closed with 1008 when none has come within the grace, also when nothing more is sent', () => {
     const harness = createHarness({ outboxMaxMessages: 100 })
-    const reader = harness.open({ groups: ['g'] })
-    const publisher = harness.open({ reliable: false })
-    for (let i = 1; i <= 200; i++) publisher.transport.receive({ ...send, ackId: String(i) })
+    const { session, transport } = harness.open({ groups: ['g'] })
+    for (let i = 0; i <= 100; i++) harness.publish(`m${i}`)
     settle()
-    expect(reader.session.isOpen).toBe(true)
-    expect(reader.transport.log.length).toBe(1 + 76)
-    vi.advanceTimersByTime(7200)
-    for (let i = 0; i < 10; i++) await Promise.resolve()
-    settle()
-    expect(reader.session.isOpen).toBe(false)
-    expect(publisher.transport.log.filter((line) => line.endsWith('ok')).length).toBe(200)
+    expect(session.isOpen).toBe(true)
+    vi.advanceTimersByTime(3200)
+    expect(session.isOpen).toBe(false)
+    expect(transport.log.at(-1)).toBe('close 1008 The reliable message buffer is full.')
+    expect(harness.facts.at(-1)).toBe('ended c1 error reliableBufferFull')
+  })
+
+  it('is never owed more bytes than the bound', () => {
+    const harness = createHarness({ outboxMaxBytes: 10_000 })
+    const { session } = harness.open({ groups: ['g'] })
+    for (let i = 0; i < 10; i++) harness.publish('x'.repeat(1000))
+    expect(session.isOpen).toBe(true)
+    harness.publish('x')
+    expect(session.isOpen).toBe(false)
   })
 })
 
@@ -259,6 +256,21 @@ describe('the bound of the whole process', () => {
     expect(small.session.isOpen).toBe(true)
     expect(healthy.session.isOpen).toBe(true)
   })
+})
+
+it('reliable readers that are away, or do not acknowledge, are closed at the bound of the whole process too', () => {
+  const harness = createHarness({ outboxTotalMaxBytes: 100_000 })
+  const away = harness.open({ groups: ['g'] })
+  const silent = harness.open({ groups: ['g'] })
+  const plain = harness.open({ reliable: false, groups: ['g'] })
+  away.transport.lose()
+  for (let i = 0; i < 20; i++) {
+    harness.publish(String(i).repeat(5000))
+    settle()
+    expect(harness.meter.totalBytes).toBeLessThanOrEqual(100_000)
+  }
+  expect(away.session.isOpen || silent.session.isOpen).toBe(false)
+  expect(plain.session.isOpen).toBe(true)
 })
 
 describe('cutToBytes', () => {

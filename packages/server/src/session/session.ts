@@ -23,6 +23,8 @@ export interface SessionLimits extends InputLimits {
   readonly outboxMaxMessages: number
   /** The same bound in bytes. Default 16 MiB. */
   readonly outboxMaxBytes: number
+  /** Time in which a reader that takes what it is sent may be over the bound of messages without acknowledging any, in milliseconds. Default 3,000. */
+  readonly ackGraceMs: number
   /** Bytes in the engine's buffer above which a connection is blocked. Default 64 KiB. */
   readonly blockedBytes: number
   /** Time a connection may be blocked without progress, in milliseconds. Default 15,000. */
@@ -59,9 +61,6 @@ export interface SessionInit {
   readonly reconnectionTokenTtlSeconds: number
 }
 
-/** Longest time publishers wait for one slow acknowledger. The slowest official client acknowledges every 5 s. */
-const congestionTimeoutMs = 7000
-
 /** One connection: it may outlive several sockets when its subprotocol is reliable. */
 export class Session implements Receiver {
   readonly hub: string
@@ -90,14 +89,13 @@ export class Session implements Receiver {
   #closeCode = 1000
   #closeReason = ''
   #lastFrameMs = 0
-  #relief: PromiseWithResolvers<void> | null = null
-  /** It did not acknowledge within the time publishers wait: they wait for it no more until it does. */
-  #stalled = false
+  /** When it last acknowledged something, or was first owed an acknowledgement. */
+  #ackProgressMs = 0
 
   /** Keep-alive while open and attached; the recovery window while detached; the close time-out while closing. */
   readonly #timer = new WheelTimer(() => this.#onTimer())
   readonly #blockedTimer = new WheelTimer(() => this.#onBlockedTooLong())
-  readonly #reliefTimer = new WheelTimer(() => this.#giveUpOnRelief())
+  readonly #ackTimer = new WheelTimer(() => this.#onAcksOverdue())
   readonly #tokenTimer = new WheelTimer(() => this.#refreshToken())
 
   constructor(deps: SessionDeps, init: SessionInit) {
@@ -192,6 +190,7 @@ export class Session implements Receiver {
     this.#transport = transport
     this.#outbox.healthy = true
     this.#lastFrameMs = performance.now()
+    this.#ackProgressMs = this.#lastFrameMs
     this.#deps.wheel.arm(this.#timer, this.#init.keepAliveIntervalMs)
     const connected = this.#connectedPayload()
     if (connected !== null) transport.write(this.#prepare(connected), 0, null)
@@ -238,7 +237,6 @@ export class Session implements Receiver {
     this.#outbox.healthy = false
     this.#outbox.detach()
     this.#deps.wheel.disarm(this.#tokenTimer)
-    this.#relieve()
   }
 
   #closeInOrder(message: string, code: number, reason: string, cause: SessionCause): void {
@@ -270,7 +268,6 @@ export class Session implements Receiver {
     this.#state = 'closing'
     this.#deps.router.remove(this)
     this.#deps.wheel.disarm(this.#tokenTimer)
-    this.#relieve()
   }
 
   /** Sends the close frame once everything before it is written. */
@@ -286,7 +283,7 @@ export class Session implements Receiver {
     this.#clearBlocked()
     this.#outbox.clear()
     this.#input.close()
-    for (const timer of [this.#timer, this.#tokenTimer, this.#reliefTimer]) this.#deps.wheel.disarm(timer)
+    for (const timer of [this.#timer, this.#tokenTimer, this.#ackTimer]) this.#deps.wheel.disarm(timer)
   }
 
   #onTimer(): void {
@@ -380,11 +377,9 @@ export class Session implements Receiver {
   }
 
   #acknowledge(sequenceId: number): void {
+    const before = this.#outbox.unacked
     this.#outbox.acknowledge(sequenceId)
-    this.#stalled = false
-    const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    const hasRoom = this.#outbox.unacked <= outboxMaxMessages / 2 && this.#outbox.unackedBytes <= outboxMaxBytes / 2
-    if (hasRoom) this.#relieve()
+    if (this.#outbox.unacked < before) this.#ackProgressMs = performance.now()
   }
 
   // ---- frames out
@@ -399,27 +394,46 @@ export class Session implements Receiver {
 
   push(frame: Frame): PushResult {
     const outbox = this.#outbox
+    if (outbox.unacked === 0) this.#ackProgressMs = performance.now()
     outbox.pushMessage(frame)
-    const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    if (this.reliable && outbox.unacked * 4 > outboxMaxMessages * 3) return this.#nearReliableBound()
-    if (this.reliable && outbox.unackedBytes * 4 > outboxMaxBytes * 3) return this.#nearReliableBound()
-    if (outbox.unwritten > outboxMaxMessages || outbox.unwrittenBytes > outboxMaxBytes) {
-      if (!this.#blocked) return pushed.urgent
+    if (this.#isOverAckBound()) {
       outbox.dropExpired(Date.now())
-      if (outbox.unwritten > outboxMaxMessages || outbox.unwrittenBytes > outboxMaxBytes) return pushed.full
+      if (this.#isOverAckBound() && !this.#mayStillAcknowledge()) return pushed.full
+    }
+    if (this.#isOverWriteBound()) {
+      if (this.#transport !== null && !this.#blocked) return pushed.urgent
+      outbox.dropExpired(Date.now())
+      if (this.#isOverWriteBound()) return pushed.full
     }
     return pushed.ok
   }
 
-  #nearReliableBound(): PushResult {
-    const outbox = this.#outbox
+  #isOverWriteBound(): boolean {
     const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    if (outbox.unacked > outboxMaxMessages || outbox.unackedBytes > outboxMaxBytes) {
-      outbox.dropExpired(Date.now())
-      if (outbox.unacked > outboxMaxMessages || outbox.unackedBytes > outboxMaxBytes) return pushed.full
-    }
-    const isHealthy = this.#transport !== null && !this.#blocked && !this.#stalled
-    return isHealthy ? pushed.congested : pushed.ok
+    return this.#outbox.unwritten > outboxMaxMessages || this.#outbox.unwrittenBytes > outboxMaxBytes
+  }
+
+  #isOverAckBound(): boolean {
+    const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
+    return this.reliable && (this.#outbox.unacked > outboxMaxMessages || this.#outbox.unackedBytes > outboxMaxBytes)
+  }
+
+  /**
+   * Clients acknowledge from time to time, so one that takes what it is sent may be owed more than the bound of messages,
+   * though never of bytes, until `ackGraceMs` have passed without an acknowledgement.
+   */
+  #mayStillAcknowledge(): boolean {
+    const { outboxMaxBytes, ackGraceMs } = this.#deps.limits
+    if (this.#transport === null || this.#blocked || this.#outbox.unackedBytes > outboxMaxBytes) return false
+    const leftMs = this.#ackProgressMs + ackGraceMs - performance.now()
+    if (leftMs <= 0) return false
+    if (!this.#ackTimer.armed) this.#deps.wheel.arm(this.#ackTimer, leftMs)
+    return true
+  }
+
+  #onAcksOverdue(): void {
+    if (this.#state !== 'open' || this.#transport === null || !this.#isOverAckBound()) return
+    if (!this.#mayStillAcknowledge()) this.closeFor(this.#overflow())
   }
 
   write(maxBytes: number): number {
@@ -443,27 +457,6 @@ export class Session implements Receiver {
     return bytes
   }
 
-  relieved(): Promise<void> {
-    if (this.#transport === null || this.#blocked || this.#stalled || this.#state !== 'open') return Promise.resolve()
-    if (this.#relief === null) {
-      this.#relief = Promise.withResolvers()
-      this.#deps.wheel.arm(this.#reliefTimer, congestionTimeoutMs)
-    }
-    return this.#relief.promise
-  }
-
-  #relieve(): void {
-    if (this.#relief === null) return
-    this.#deps.wheel.disarm(this.#reliefTimer)
-    this.#relief.resolve()
-    this.#relief = null
-  }
-
-  #giveUpOnRelief(): void {
-    this.#stalled = true
-    this.#relieve()
-  }
-
   #block(bufferedBytes: number): void {
     if (this.#blocked) return
     this.#blocked = true
@@ -473,7 +466,6 @@ export class Session implements Receiver {
     this.#outbox.healthy = false
     this.#deps.wheel.arm(this.#blockedTimer, this.#deps.limits.blockedTimeoutMs)
     this.#deps.events.blocked(this)
-    this.#relieve()
   }
 
   #clearBlocked(): void {

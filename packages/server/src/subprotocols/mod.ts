@@ -14,8 +14,14 @@ export const subprotocols: readonly Subprotocol[] = [
   { name: 'json.reliable.webpubsub.azure.v1', codec: jsonReliableCodec, reliable: true },
 ]
 
-/** What a client offered that the service speaks: the first such name in its own order, spelled as it spelled it. */
-export function negotiate(offered: readonly string[]): { subprotocol: Subprotocol; spelling: string } | null {
+export interface Negotiated {
+  readonly subprotocol: Subprotocol
+  /** The name as the client spelled it: it compares without regard to its own case only with what it sent. */
+  readonly spelling: string
+}
+
+/** What a client offered that the service speaks: the first such name in its own order. */
+export function negotiate(offered: readonly string[]): Negotiated | null {
   for (const spelling of offered) {
     const name = spelling.toLowerCase()
     const subprotocol = subprotocols.find((candidate) => candidate.name === name)
