@@ -1,5 +1,5 @@
 /** The vocabulary of Hocket. Each module is an entry of its own as well, so that a bundle holds only what it uses. */
-export { type ClientClaims, readClientClaims } from './claims.ts'
+export { type ClientClaims, type ClientTokenClaims, readClientClaims } from './claims.ts'
 export type { AckError, Codec, ConnectedInfo, ControlEncoder, Encoder, Payload } from './codec.ts'
 export { jsonCodec, jsonReliableCodec } from './codec-json.ts'
 export { createSimpleCodec, parseSimpleMode, type SimpleMode, simpleEncoder } from './codec-simple.ts'
