@@ -164,11 +164,11 @@ describe.each(clientProtocols)('over %s', (_title, protocol) => {
   it('without a role every group call ends in Forbidden, and the client stays connected', async () => {
     await using client = await open({ roles: [] }, { messageRetryOptions: oneRetry })
     for (const [call, verb] of [
-      [client.client.joinGroup('my-group'), 'join'],
-      [client.client.leaveGroup('my-group'), 'leave'],
-      [client.client.sendToGroup('my-group', 'x', 'text'), 'send to'],
+      [() => client.client.joinGroup('my-group'), 'join'],
+      [() => client.client.leaveGroup('my-group'), 'leave'],
+      [() => client.client.sendToGroup('my-group', 'x', 'text'), 'send to'],
     ] as const) {
-      await expect(call).rejects.toMatchObject({
+      await expect(call()).rejects.toMatchObject({
         name: 'SendMessageError',
         errorDetail: {
           name: 'Forbidden',

@@ -3,10 +3,11 @@
 import type { WebPubSubServiceClient } from '@azure/web-pubsub'
 import { until } from '@hocket/testkit/wait'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { developmentKey } from './harness/development-key.ts'
 import { freshHub } from './harness/names.ts'
-import { HandshakeRefused, jsonProtocol } from './harness/raw-client.ts'
+import { jsonProtocol } from './harness/raw-client.ts'
 import { clientProtocols, openRaw, openSdk, refusalOf, serviceClient } from './harness/sdk.ts'
-import { developmentKey, isExternal, useServer } from './harness/server.ts'
+import { isExternal, useServer } from './harness/server.ts'
 
 const pin = (id: string) => `hocket_connection_id=${encodeURIComponent(id)}`
 
@@ -67,10 +68,8 @@ describe('with the development key', () => {
     expect(again.connectionId).toBe('abc123')
   })
 
-  it.each(['', 'a b', 'a/b', 'ä', 'x'.repeat(65)])('the id "%s" is refused with 400', async (id) => {
-    const opening = openRaw(server, service, { query: pin(id) })
-    await expect(opening).rejects.toBeInstanceOf(HandshakeRefused)
-    await expect(opening).rejects.toMatchObject({ status: 400 })
+  it.each(['a b', 'a/b', 'ä', 'x'.repeat(65)])('the id "%s" is refused with 400', async (id) => {
+    await expect(openRaw(server, service, { query: pin(id) })).rejects.toMatchObject({ status: 400 })
   })
 })
 

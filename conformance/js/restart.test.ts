@@ -26,7 +26,7 @@ describe.skipIf(isExternal).each(clientProtocols)('over %s', (_title, protocol) 
       const ids = clients.map((client) => client.connectionId)
       await first[Symbol.asyncDispose]()
       await using second = await OwnServer.start({
-        port: first.process.port,
+        port: first.port,
         accessKey: first.accessKey,
         secrets: first.secrets,
       })

@@ -19,7 +19,7 @@ import {
 } from './harness/sdk.ts'
 import { isExternal, OwnServer } from './harness/server.ts'
 
-const rules = { prefix: '/edge/pub sub'.replace(' ', '%20'), host: 'backend.internal:9999' }
+const rules = { prefix: '/edge/pub%20sub', host: 'backend.internal:9999' }
 
 function through(proxy: ReverseProxy, server: OwnServer, hub: string): WebPubSubServiceClient {
   const connectionString = `Endpoint=${proxy.publicEndpoint};AccessKey=${server.accessKey};Version=1.0;`
@@ -30,7 +30,7 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   it('REST calls and clients work when publicEndpoints names it', async () => {
     await using proxy = await ReverseProxy.start(rules)
     await using server = await OwnServer.start({ args: ['--public-endpoints', proxy.publicEndpoint] })
-    proxy.targetPort = server.process.port
+    proxy.targetPort = server.port
     const hub = freshHub()
     const service = through(proxy, server, hub)
 
@@ -51,7 +51,7 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   it('the pages of a listing link to the public endpoint', async () => {
     await using proxy = await ReverseProxy.start(rules)
     await using server = await OwnServer.start({ args: ['--public-endpoints', proxy.publicEndpoint] })
-    proxy.targetPort = server.process.port
+    proxy.targetPort = server.port
     const service = through(proxy, server, freshHub())
     const open = () => openRaw(server, service, { groups: ['g'], protocols: [jsonProtocol] })
     await using first = await open()
@@ -74,8 +74,8 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   it('once publicEndpoints is set, only the list counts', async () => {
     await using proxy = await ReverseProxy.start(rules)
     await using server = await OwnServer.start({ args: ['--public-endpoints', proxy.publicEndpoint] })
-    proxy.targetPort = server.process.port
-    const direct = `http://localhost:${server.process.port}`
+    proxy.targetPort = server.port
+    const direct = `http://localhost:${server.port}`
     const service = new WebPubSubServiceClient(
       direct,
       new AzureKeyCredential(server.accessKey),
@@ -88,7 +88,7 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   it('without publicEndpoints it is refused, and the log names the expected and the found audience', async () => {
     await using proxy = await ReverseProxy.start(rules)
     await using server = await OwnServer.start()
-    proxy.targetPort = server.process.port
+    proxy.targetPort = server.port
     const hub = freshHub()
     const service = through(proxy, server, hub)
 
@@ -117,7 +117,7 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   it('that changes the host alone, the package’s reverseProxyEndpoint needs no setting', async () => {
     await using proxy = await ReverseProxy.start({ prefix: '', host: 'backend.internal:9999' })
     await using server = await OwnServer.start()
-    proxy.targetPort = server.process.port
+    proxy.targetPort = server.port
     const service = new WebPubSubServiceClient(server.connectionString, freshHub(), {
       ...serviceOptions(server),
       reverseProxyEndpoint: proxy.publicEndpoint,
@@ -128,9 +128,9 @@ describe.skipIf(isExternal)('behind a reverse proxy that changes host and path p
   })
 
   it('a mapped port needs no setting: the Host that the caller used counts', async () => {
-    await using proxy = await ReverseProxy.start({ prefix: '', host: '' })
+    await using proxy = await ReverseProxy.start({ prefix: '', host: null })
     await using server = await OwnServer.start()
-    proxy.targetPort = server.process.port
+    proxy.targetPort = server.port
     const service = through(proxy, server, freshHub())
     await using client = await openRaw(server, service, { protocols: [jsonProtocol] })
     await service.sendToAll({ n: 1 })

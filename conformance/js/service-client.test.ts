@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { freshHub } from './harness/names.ts'
 import { HandshakeRefused, jsonProtocol, RawClient } from './harness/raw-client.ts'
 import { allRoles, clientUrl, openRaw, refusalOf, serviceClient, serviceOptions, statusOf } from './harness/sdk.ts'
-import { useServer } from './harness/server.ts'
+import { isExternal, OwnServer, useServer } from './harness/server.ts'
 
 const server = useServer()
 const tenMinutes = 600
@@ -337,5 +337,23 @@ describe('a REST call', () => {
     }
     const path = `/api/hubs/${hub}/:send`
     expect((await rest('GET', path, sign404(path))).status).toBe(405)
+  })
+})
+
+describe.skipIf(isExternal)('two access keys', () => {
+  it('are both good for REST calls and client tokens, so that either can be replaced', async () => {
+    const secondaryKey = 'the second key, which is in use while the first is changed'
+    await using own = await OwnServer.start({ secondaryKey })
+    for (const key of [own.accessKey, secondaryKey]) {
+      const service = new WebPubSubServiceClient(
+        own.endpoint,
+        new AzureKeyCredential(key),
+        freshHub(),
+        serviceOptions(own),
+      )
+      await using client = await openRaw(own, service, { protocols: [jsonProtocol] })
+      await service.sendToAll({ n: 1 })
+      expect(await client.messagesUntil(1)).toHaveLength(1)
+    }
   })
 })

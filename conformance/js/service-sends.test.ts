@@ -208,11 +208,11 @@ describe('a filter', () => {
   ])('%s is refused with 400, and nobody gets the message', async (filter) => {
     await using client = await openRaw(server, service, { userId: 'alice', groups: ['g'] })
     for (const call of [
-      service.sendToAll({ n: 1 }, { filter }),
-      service.sendToUser('alice', { n: 2 }, { filter }),
-      service.group('g').sendToAll({ n: 3 }, { filter }),
+      () => service.sendToAll({ n: 1 }, { filter }),
+      () => service.sendToUser('alice', { n: 2 }, { filter }),
+      () => service.group('g').sendToAll({ n: 3 }, { filter }),
     ]) {
-      const refusal = await refusalOf(call)
+      const refusal = await refusalOf(call())
       expect(refusal).toMatchObject({ statusCode: 400, headerCode: 'Error.BadRequest' })
       expect(refusal.contentType).toMatch(/^application\/problem\+json/)
       expect(JSON.parse(refusal.message)).toMatchObject({ code: 'Error.BadRequest', target: 'Filter', status: 400 })

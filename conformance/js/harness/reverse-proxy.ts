@@ -7,8 +7,8 @@ import type { AddressInfo, Socket } from 'node:net'
 export interface ProxyRules {
   /** The prefix that the public path has and the server's has not: `/edge/pubsub`, or empty. */
   readonly prefix: string
-  /** The `Host` that the server is shown; the client's own is gone. */
-  readonly host: string
+  /** The `Host` that the server is shown in place of the client's own; `null` keeps that one. */
+  readonly host: string | null
 }
 
 export class ReverseProxy implements AsyncDisposable {
@@ -75,7 +75,7 @@ export class ReverseProxy implements AsyncDisposable {
       port: this.targetPort,
       method: incoming.method ?? 'GET',
       path: path.slice(this.#rules.prefix.length) || '/',
-      headers: { ...incoming.headers, host: this.#rules.host },
+      headers: { ...incoming.headers, ...(this.#rules.host === null ? {} : { host: this.#rules.host }) },
     }
   }
 

@@ -4,12 +4,10 @@ import { randomBytes } from 'node:crypto'
 import { type ServerProcess, startServerProcess } from '@hocket/testkit/server'
 import { within } from '@hocket/testkit/wait'
 import { afterAll, beforeAll, expect } from 'vitest'
+import { developmentKey } from './development-key.ts'
 import { Secrets } from './secrets.ts'
 
 const external = process.env.HOCKET_CONNECTION_STRING || undefined
-
-/** The key that is public and belongs to a machine of one's own: the official emulator has the same. */
-export const developmentKey = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH'
 
 /** Whether HOCKET_CONNECTION_STRING names the server; then nothing can be said about its process or its options. */
 export const isExternal = external !== undefined
@@ -38,15 +36,19 @@ export class OwnServer implements Target, AsyncDisposable {
   readonly connectionString: string
   readonly endpoint: string
   readonly accessKey: string
+  /** Where it listens; its endpoint may be another one, in front of it. */
+  readonly port: number
   #stopped = false
 
-  private constructor(process: ServerProcess, secrets: Secrets) {
+  private constructor(process: ServerProcess, accessKey: string, secrets: Secrets) {
     this.process = process
     this.secrets = secrets
-    this.connectionString = process.connectionString
     this.endpoint = process.endpoint
-    this.accessKey = accessKeyOf(process.connectionString)
-    secrets.add(this.accessKey, 'access key')
+    this.accessKey = accessKey
+    // A key of one's own is not printed: the printed string has a placeholder in its place.
+    this.connectionString = process.connectionString.replace(/AccessKey=[^;]*/, `AccessKey=${accessKey}`)
+    this.port = Number(/listens on .*?(\d+)$/m.exec(process.stdout())![1])
+    secrets.add(accessKey, 'access key')
   }
 
   static async start(options: StartOptions = {}): Promise<OwnServer> {
@@ -58,7 +60,12 @@ export class OwnServer implements Target, AsyncDisposable {
       env: { HOCKET_ACCESS_KEY: key ?? undefined, HOCKET_ACCESS_KEY_SECONDARY: options.secondaryKey },
       ...(options.port === undefined ? {} : { port: options.port }),
     })
-    return new OwnServer(process, secrets)
+    try {
+      return new OwnServer(process, key ?? developmentKey, secrets)
+    } catch (error) {
+      await process[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** SIGTERM, then the checks of exit code and output. */
@@ -68,13 +75,14 @@ export class OwnServer implements Target, AsyncDisposable {
     this.process.kill('SIGTERM')
     const code = await within(this.process.exited, { what: 'the server exits on SIGTERM', timeoutMs: 12_000 })
     expect(this.secrets.leaksIn(this.process.stderr()), 'secrets in the log').toEqual([])
-    expect(this.secrets.leaksIn(this.#stdoutBehindTheBanner()), 'secrets on stdout').toEqual([])
+    expect(this.secrets.leaksIn(this.#unexpectedStdout()), 'secrets on stdout').toEqual([])
     expect(code, `exit code after SIGTERM\n${this.process.stderr().slice(-4000)}`).toBe(0)
   }
 
-  /** The connection string is printed on purpose, on stdout only. */
-  #stdoutBehindTheBanner(): string {
-    return this.process.stdout().replaceAll(this.connectionString, '')
+  /** The connection string with the development key, which is public, is printed on purpose, on stdout only. */
+  #unexpectedStdout(): string {
+    const stdout = this.process.stdout()
+    return this.accessKey === developmentKey ? stdout.replaceAll(this.connectionString, '') : stdout
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
