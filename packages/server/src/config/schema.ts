@@ -198,7 +198,7 @@ const fields = {
       flag: '--ack-grace-ms',
       env: 'HOCKET_ACK_GRACE_MS',
       unit: 'milliseconds',
-      doc: 'Time in which a reliable connection that takes what it is sent may be over `outboxMaxMessages` without acknowledging any, before it is closed. The official clients acknowledge every second, in Java every five.',
+      doc: 'Time in which a reliable connection that takes what it is sent may be over `outboxMaxMessages`, or four times over `outboxMaxBytes`, without acknowledging any, before it is closed. The official clients acknowledge every second, in Java every five.',
     } satisfies OptionMeta),
   outboxMaxMessages: int(1, 10_000_000)
     .default(1000)

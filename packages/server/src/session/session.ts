@@ -23,7 +23,7 @@ export interface SessionLimits extends InputLimits {
   readonly outboxMaxMessages: number
   /** The same bound in bytes. Default 16 MiB. */
   readonly outboxMaxBytes: number
-  /** Time in which a reader that takes what it is sent may be over the bound of messages without acknowledging any, in milliseconds. Default 3,000. */
+  /** Time in which a reader that takes what it is sent may be over these bounds (of bytes at most four times) without acknowledging any, in milliseconds. Default 3,000. */
   readonly ackGraceMs: number
   /** Bytes in the engine's buffer above which a connection is blocked. Default 64 KiB. */
   readonly blockedBytes: number
@@ -408,9 +408,11 @@ export class Session implements Receiver {
     return pushed.ok
   }
 
+  /** What a blocked transport has buffered counts as its outbox. */
   #isOverWriteBound(): boolean {
     const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    return this.#outbox.unwritten > outboxMaxMessages || this.#outbox.unwrittenBytes > outboxMaxBytes
+    const bytes = this.#outbox.unwrittenBytes + (this.#blocked ? this.#blockedAtBytes : 0)
+    return this.#outbox.unwritten > outboxMaxMessages || bytes > outboxMaxBytes
   }
 
   #isOverAckBound(): boolean {
@@ -419,12 +421,12 @@ export class Session implements Receiver {
   }
 
   /**
-   * Clients acknowledge from time to time, so one that takes what it is sent may be owed more than the bound of messages,
-   * though never of bytes, until `ackGraceMs` have passed without an acknowledgement.
+   * Clients acknowledge from time to time, so one that takes what it is sent may be owed more than the bound, though never
+   * more than four times its bytes, until `ackGraceMs` have passed without an acknowledgement.
    */
   #mayStillAcknowledge(): boolean {
     const { outboxMaxBytes, ackGraceMs } = this.#deps.limits
-    if (this.#transport === null || this.#blocked || this.#outbox.unackedBytes > outboxMaxBytes) return false
+    if (this.#transport === null || this.#blocked || this.#outbox.unackedBytes > 4 * outboxMaxBytes) return false
     const leftMs = this.#ackProgressMs + ackGraceMs - performance.now()
     if (leftMs <= 0) return false
     if (!this.#ackTimer.armed) this.#deps.wheel.arm(this.#ackTimer, leftMs)
