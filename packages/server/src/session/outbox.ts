@@ -31,6 +31,8 @@ export class Outbox {
   #nextSequence = 1
   #lastWrittenSequence = 0
   #healthy = true
+  /** No entry expires before this; some may have gone since. */
+  #firstExpiryMs = Number.POSITIVE_INFINITY
 
   /** Entries that still have to be written. */
   unwritten = 0
@@ -149,10 +151,16 @@ export class Outbox {
 
   /** Takes expired messages that are not partly written out, so that only what counts is held against the bounds. */
   dropExpired(nowMs: number): void {
+    if (this.#firstExpiryMs > nowMs) return
+    this.#firstExpiryMs = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.#length; i++) {
       const place = (this.#head + i) & (this.#capacity - 1)
       const frame = this.#frames![place]!
-      if (frame === null || frame.expiresAtMs > nowMs || (i === this.#written && this.#piece > 0)) continue
+      if (frame === null) continue
+      if (frame.expiresAtMs > nowMs || (i === this.#written && this.#piece > 0)) {
+        this.#firstExpiryMs = Math.min(this.#firstExpiryMs, frame.expiresAtMs)
+        continue
+      }
       if (i < this.#written) {
         this.#forget(frame)
         this.#drop(place, frame)
@@ -186,6 +194,7 @@ export class Outbox {
   #push(frame: Frame, sequence: number): void {
     this.unwritten++
     this.unwrittenBytes += frame.byteLength
+    if (frame.expiresAtMs < this.#firstExpiryMs) this.#firstExpiryMs = frame.expiresAtMs
     if (this.#healthy) this.#meter.healthyUnwritten++
     this.#meter.hold(frame)
     this.#append(frame, sequence)

@@ -2,7 +2,7 @@ import type { Codec, Encoder, Payload } from '@hocket/protocol/codec'
 import { errors, HocketError } from '@hocket/protocol/errors'
 import { Permissions } from '@hocket/protocol/permissions'
 import type { OutboxMeter } from '../hub/meter.ts'
-import { type Lane, type PushResult, pushed, type Receiver } from '../hub/receiver.ts'
+import type { Lane, PushResult, Receiver } from '../hub/receiver.ts'
 import type { PrepareFrame } from '../router/frame-cache.ts'
 import type { Router } from '../router/router.ts'
 import type { Writer } from '../router/writer.ts'
@@ -12,23 +12,13 @@ import { AckWindow } from './ack-window.ts'
 import { runCommand } from './commands.ts'
 import type { SessionCause, SessionEvents } from './events.ts'
 import { type Input, type InputLimits, InputQueue } from './input-queue.ts'
-import { Outbox } from './outbox.ts'
+import { Outflow, type OutflowLimits } from './outflow.ts'
 
-export interface SessionLimits extends InputLimits {
+export interface SessionLimits extends InputLimits, OutflowLimits {
   /** Time a reliable connection waits for recovery after its transport is lost, in milliseconds. Default 30,000. */
   readonly recoveryWindowMs: number
   /** Successful ack ids remembered per connection. Default 1,000. */
   readonly ackWindowSize: number
-  /** Messages that a blocked or detached connection may have to be written, or a reliable one to be acknowledged. Default 1,000. */
-  readonly outboxMaxMessages: number
-  /** The same bound in bytes. Default 16 MiB. */
-  readonly outboxMaxBytes: number
-  /** Time in which a reader that takes what it is sent may be over these bounds (of bytes at most four times) without acknowledging any, in milliseconds. Default 3,000. */
-  readonly ackGraceMs: number
-  /** Bytes in the engine's buffer above which a connection is blocked. Default 64 KiB. */
-  readonly blockedBytes: number
-  /** Time a connection may be blocked without progress, in milliseconds. Default 15,000. */
-  readonly blockedTimeoutMs: number
   /** Time for the last frames and the closing handshake before the socket is cut, in milliseconds. Default 5,000. */
   readonly closeTimeoutMs: number
   /** Time beyond two missed keep-alive intervals without any frame before the socket is cut, in milliseconds. Default 5,000. */
@@ -76,26 +66,14 @@ export class Session implements Receiver {
 
   readonly #deps: SessionDeps
   readonly #init: SessionInit
-  readonly #outbox: Outbox
+  readonly #out: Outflow
   readonly #input: InputQueue
   #state: 'open' | 'closing' | 'ended' = 'open'
   #transport: Transport | null = null
-  #blocked = false
-  /** Bytes in the transport's buffer at the last look, while blocked. */
-  #blockedAtBytes = 0
-  /** True while `transport.write` is on the stack: an engine may report the loss of the socket from within. */
-  #writing = false
-  #lostWhileWriting: TransportEnd | null = null
-  #closeCode = 1000
-  #closeReason = ''
   #lastFrameMs = 0
-  /** When it last acknowledged something, or was first owed an acknowledgement. */
-  #ackProgressMs = 0
 
   /** Keep-alive while open and attached; the recovery window while detached; the close time-out while closing. */
   readonly #timer = new WheelTimer(() => this.#onTimer())
-  readonly #blockedTimer = new WheelTimer(() => this.#onBlockedTooLong())
-  readonly #ackTimer = new WheelTimer(() => this.#onAcksOverdue())
   readonly #tokenTimer = new WheelTimer(() => this.#refreshToken())
 
   constructor(deps: SessionDeps, init: SessionInit) {
@@ -108,7 +86,12 @@ export class Session implements Receiver {
     this.reliable = init.reliable
     this.permissions = new Permissions(init.roles)
     this.acks = new AckWindow(deps.limits.ackWindowSize)
-    this.#outbox = new Outbox(init.codec.encoder, init.reliable, deps.meter)
+    this.#out = new Outflow(deps, init.codec.encoder, init.reliable, {
+      schedule: () => deps.writer.scheduleOne(this),
+      overflow: () => this.closeFor(this.#overflow()),
+      blocked: () => deps.events.blocked(this),
+      lost: (end) => this.#lost(end),
+    })
     this.#input = new InputQueue(
       deps.limits,
       (input) => this.#handle(input),
@@ -129,15 +112,15 @@ export class Session implements Receiver {
   }
 
   get isBlocked(): boolean {
-    return this.#blocked
+    return this.#out.isBlocked
   }
 
   get outboxBytes(): number {
-    return this.#outbox.bytes
+    return this.#out.bytes
   }
 
   get writable(): boolean {
-    return this.#outbox.unwritten > 0 && this.#transport !== null && !this.#blocked
+    return this.#out.writable
   }
 
   // ---- life cycle
@@ -180,17 +163,14 @@ export class Session implements Receiver {
 
   closeFor(error: HocketError): void {
     if (this.#state !== 'open') return
-    this.#outbox.clear()
-    // What its transport still holds goes within the close time-out: nobody else is closed for it.
-    this.#clearBlocked()
+    this.#out.discard()
     this.#beginClose(error.close ?? 1011, error.message, { kind: 'error', error })
   }
 
   #attach(transport: Transport): TransportHandlers {
     this.#transport = transport
-    this.#outbox.healthy = true
+    this.#out.attach(transport)
     this.#lastFrameMs = performance.now()
-    this.#ackProgressMs = this.#lastFrameMs
     this.#deps.wheel.arm(this.#timer, this.#init.keepAliveIntervalMs)
     const connected = this.#connectedPayload()
     if (connected !== null) transport.write(this.#prepare(connected), 0, null)
@@ -203,12 +183,10 @@ export class Session implements Receiver {
         this.#lastFrameMs = performance.now()
       },
       drained: () => {
-        if (this.#transport === transport) this.#unblock()
+        if (this.#transport === transport) this.#out.drained()
       },
       closed: (end) => {
-        if (this.#transport !== transport) return
-        if (this.#writing) this.#lostWhileWriting = end
-        else this.#lost(end)
+        if (this.#transport === transport) this.#out.closed(end)
       },
     }
   }
@@ -233,9 +211,7 @@ export class Session implements Receiver {
 
   #looseTransport(): void {
     this.#transport = null
-    this.#clearBlocked()
-    this.#outbox.healthy = false
-    this.#outbox.detach()
+    this.#out.detach()
     this.#deps.wheel.disarm(this.#tokenTimer)
   }
 
@@ -243,21 +219,19 @@ export class Session implements Receiver {
     if (this.#state !== 'open') return
     const { control } = this.encoder
     if (control !== null && this.#transport !== null)
-      this.#outbox.pushControl(this.#prepare(control.disconnected(message)))
+      this.#out.pushControl(this.#prepare(control.disconnected(message)))
     this.#beginClose(code, reason, cause)
   }
 
   #beginClose(code: number, reason: string, cause: SessionCause): void {
     const wasAttached = this.#transport !== null
-    this.#closeCode = code
-    this.#closeReason = cutToBytes(reason, 123)
     this.#leaveHub()
     this.#deps.events.ended(this, cause, wasAttached ? { by: 'lost', code } : null)
     if (wasAttached) {
       this.#state = 'closing'
       this.#input.close()
       this.#deps.wheel.arm(this.#timer, this.#deps.limits.closeTimeoutMs)
-      this.#closeWhenDrained()
+      this.#out.closeWhenWritten(code, cutToBytes(reason, 123))
     } else {
       this.#finish()
     }
@@ -270,20 +244,13 @@ export class Session implements Receiver {
     this.#deps.wheel.disarm(this.#tokenTimer)
   }
 
-  /** Sends the close frame once everything before it is written. */
-  #closeWhenDrained(): void {
-    if (this.#state !== 'closing' || this.#transport === null) return
-    if (this.#outbox.unwritten === 0) this.#transport.close(this.#closeCode, this.#closeReason)
-    else this.#deps.writer.scheduleOne(this)
-  }
-
   #finish(): void {
     this.#state = 'ended'
     this.#transport = null
-    this.#clearBlocked()
-    this.#outbox.clear()
+    this.#out.end()
     this.#input.close()
-    for (const timer of [this.#timer, this.#tokenTimer, this.#ackTimer]) this.#deps.wheel.disarm(timer)
+    this.#deps.wheel.disarm(this.#timer)
+    this.#deps.wheel.disarm(this.#tokenTimer)
   }
 
   #onTimer(): void {
@@ -355,7 +322,7 @@ export class Session implements Receiver {
       const { control } = this.encoder
       if (control !== null) this.sendControl(control.pong())
     } else if (input.type === 'sequenceAck') {
-      this.#acknowledge(input.sequenceId)
+      this.#out.acknowledge(input.sequenceId)
     } else {
       this.#input.push(input, data.byteLength)
     }
@@ -376,128 +343,21 @@ export class Session implements Receiver {
     this.#lastFrameMs = performance.now()
   }
 
-  #acknowledge(sequenceId: number): void {
-    const before = this.#outbox.unacked
-    this.#outbox.acknowledge(sequenceId)
-    if (this.#outbox.unacked < before) this.#ackProgressMs = performance.now()
-  }
-
   // ---- frames out
 
   /** Sends an answer or system frame, in order with everything else. It vanishes when the transport is lost. */
   sendControl(payload: Payload): void {
     if (this.#transport === null || this.#state !== 'open') return
-    this.#outbox.pushControl(this.#prepare(payload))
-    if (this.#blocked && this.#outbox.unwritten > this.#deps.limits.outboxMaxMessages) this.closeFor(this.#overflow())
-    else this.#deps.writer.scheduleOne(this)
+    if (this.#out.pushControl(this.#prepare(payload))) this.#deps.writer.scheduleOne(this)
+    else this.closeFor(this.#overflow())
   }
 
   push(frame: Frame): PushResult {
-    const outbox = this.#outbox
-    if (outbox.unacked === 0) this.#ackProgressMs = performance.now()
-    outbox.pushMessage(frame)
-    if (this.#isOverAckBound()) {
-      outbox.dropExpired(Date.now())
-      if (this.#isOverAckBound() && !this.#mayStillAcknowledge()) return pushed.full
-    }
-    if (this.#isOverWriteBound()) {
-      if (this.#transport !== null && !this.#blocked) return pushed.urgent
-      outbox.dropExpired(Date.now())
-      if (this.#isOverWriteBound()) return pushed.full
-    }
-    return pushed.ok
-  }
-
-  /** What a blocked transport has buffered counts as its outbox. */
-  #isOverWriteBound(): boolean {
-    const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    const bytes = this.#outbox.unwrittenBytes + (this.#blocked ? this.#blockedAtBytes : 0)
-    return this.#outbox.unwritten > outboxMaxMessages || bytes > outboxMaxBytes
-  }
-
-  #isOverAckBound(): boolean {
-    const { outboxMaxMessages, outboxMaxBytes } = this.#deps.limits
-    return this.reliable && (this.#outbox.unacked > outboxMaxMessages || this.#outbox.unackedBytes > outboxMaxBytes)
-  }
-
-  /**
-   * Clients acknowledge from time to time, so one that takes what it is sent may be owed more than the bound, though never
-   * more than four times its bytes, until `ackGraceMs` have passed without an acknowledgement.
-   */
-  #mayStillAcknowledge(): boolean {
-    const { outboxMaxBytes, ackGraceMs } = this.#deps.limits
-    if (this.#transport === null || this.#blocked || this.#outbox.unackedBytes > 4 * outboxMaxBytes) return false
-    const leftMs = this.#ackProgressMs + ackGraceMs - performance.now()
-    if (leftMs <= 0) return false
-    if (!this.#ackTimer.armed) this.#deps.wheel.arm(this.#ackTimer, leftMs)
-    return true
-  }
-
-  #onAcksOverdue(): void {
-    if (this.#state !== 'open' || this.#transport === null || !this.#isOverAckBound()) return
-    if (!this.#mayStillAcknowledge()) this.closeFor(this.#overflow())
+    return this.#out.push(frame)
   }
 
   write(maxBytes: number): number {
-    const transport = this.#transport
-    if (transport === null) return 0
-    this.#writing = true
-    transport.cork()
-    const bytes = this.#outbox.write(transport, maxBytes, Date.now())
-    transport.uncork()
-    this.#writing = false
-    this.#deps.counters.bytesOut += bytes
-    if (this.#lostWhileWriting !== null) {
-      const end = this.#lostWhileWriting
-      this.#lostWhileWriting = null
-      this.#lost(end)
-    } else if (this.#state === 'closing' && this.#outbox.unwritten === 0) {
-      transport.close(this.#closeCode, this.#closeReason)
-    } else if (transport.bufferedBytes > this.#deps.limits.blockedBytes) {
-      this.#block(transport.bufferedBytes)
-    }
-    return bytes
-  }
-
-  #block(bufferedBytes: number): void {
-    if (this.#blocked) return
-    this.#blocked = true
-    this.#blockedAtBytes = bufferedBytes
-    this.#deps.meter.blockedBytes += bufferedBytes
-    this.#deps.meter.blockedConnections++
-    this.#outbox.healthy = false
-    this.#deps.wheel.arm(this.#blockedTimer, this.#deps.limits.blockedTimeoutMs)
-    this.#deps.events.blocked(this)
-  }
-
-  #clearBlocked(): void {
-    if (!this.#blocked) return
-    this.#blocked = false
-    this.#deps.meter.blockedBytes -= this.#blockedAtBytes
-    this.#deps.meter.blockedConnections--
-    this.#deps.wheel.disarm(this.#blockedTimer)
-  }
-
-  #unblock(): void {
-    if (!this.#blocked) return
-    this.#clearBlocked()
-    this.#outbox.healthy = true
-    this.#deps.writer.scheduleOne(this)
-  }
-
-  #onBlockedTooLong(): void {
-    const transport = this.#transport
-    if (transport === null) return
-    const { bufferedBytes } = transport
-    if (bufferedBytes < this.#blockedAtBytes) {
-      this.#deps.meter.blockedBytes -= this.#blockedAtBytes - bufferedBytes
-      this.#blockedAtBytes = bufferedBytes
-      this.#deps.wheel.arm(this.#blockedTimer, this.#deps.limits.blockedTimeoutMs)
-    } else if (this.reliable && this.#state === 'open') {
-      transport.abort() // it may recover and lose nothing
-    } else {
-      this.closeFor(this.#overflow())
-    }
+    return this.#out.write(maxBytes)
   }
 
   #overflow(): HocketError {
