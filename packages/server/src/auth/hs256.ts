@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { errors } from '@hocket/protocol/errors'
+import { parseMembers } from '@hocket/protocol/json-source'
 
 /** An HMAC key: text is used as its UTF-8 bytes, as the SDKs do, and is never base64-decoded. */
 export type Secret = string | Uint8Array
@@ -94,7 +95,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function decode(part: string): Record<string, unknown> | null {
   if (!isBase64Url(part)) return null
   try {
-    const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')))
+    const value: unknown = parseMembers(utf8.decode(Buffer.from(part, 'base64url')))
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null

@@ -1,5 +1,6 @@
 import { errors } from '@hocket/protocol/errors'
 import { compileFilter } from '@hocket/protocol/filter'
+import { parseMembers } from '@hocket/protocol/json-source'
 import type { MessageBody, Metadata } from '@hocket/protocol/message'
 import { metadataFromHeaders } from '@hocket/protocol/metadata'
 import { isGroupName } from '@hocket/protocol/names'
@@ -128,7 +129,7 @@ function decodeText(bytes: Uint8Array, decoder: TextDecoder, dataType: 'text' | 
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseMembers(text)
   } catch {
     throw notJson()
   }
