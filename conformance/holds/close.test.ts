@@ -40,21 +40,24 @@ async function expectRefused(url: string, of: Peer, on = target): Promise<void> 
 }
 
 describe('a close through REST', () => {
-  it.each(subprotocols)('tells a %s client the reason in its last frame, then closes with 1000', async (_title, protocol) => {
-    const { peer } = await open(protocol)
-    await rest.send({ group: 'g' }, 'last words')
-    await rest.close({ connection: peer.id }, 'the "shop" is closed')
-    expect(await peer.closed()).toBe(1000)
-    expect(peer.close?.reason).toBe('')
-    expect(peer.data).toEqual(['last words'])
-    expect(JSON.parse(peer.texts.at(-1)!)).toEqual({
-      type: 'system',
-      event: 'disconnected',
-      message: 'Application server closed the connection. Reason: the "shop" is closed',
-    })
-    expect(peer.violations).toEqual([])
-    expect(await rest.exists({ connection: peer.id })).toBe(false)
-  })
+  it.each(subprotocols)(
+    'tells a %s client the reason in its last frame, then closes with 1000',
+    async (_title, protocol) => {
+      const { peer } = await open(protocol)
+      await rest.send({ group: 'g' }, 'last words')
+      await rest.close({ connection: peer.id }, 'the "shop" is closed')
+      expect(await peer.closed()).toBe(1000)
+      expect(peer.close?.reason).toBe('')
+      expect(peer.data).toEqual(['last words'])
+      expect(JSON.parse(peer.texts.at(-1)!)).toEqual({
+        type: 'system',
+        event: 'disconnected',
+        message: 'Application server closed the connection. Reason: the "shop" is closed',
+      })
+      expect(peer.violations).toEqual([])
+      expect(await rest.exists({ connection: peer.id })).toBe(false)
+    },
+  )
 
   it.each(subprotocols)('without a reason tells a %s client that the server did it', async (_title, protocol) => {
     const { peer } = await open(protocol)
@@ -123,7 +126,10 @@ describe('a close through REST', () => {
   it('cuts a client that does not read', async () => {
     await using own = await inThisProcess({ closeTimeoutMs: 300, outboxMaxBytes: 64 * 1024 * 1024 })
     const its = new Rest(own, hub)
-    await using peer = await Peer.open(own, clientUrl(own, hub, { groups: ['g'] }), { protocol: jsonProtocol, stopsReading: true })
+    await using peer = await Peer.open(own, clientUrl(own, hub, { groups: ['g'] }), {
+      protocol: jsonProtocol,
+      stopsReading: true,
+    })
     for (let i = 0; i < 16; i++) await its.send({ group: 'g' }, 'x'.repeat(1_000_000))
     await its.close({ connection: peer.id })
     const start = performance.now()
@@ -144,18 +150,21 @@ describe('a frame that breaks the rules', () => {
   ]
 
   describe.each(subprotocols)('of %s', (_protocol, protocol) => {
-    it.each(cases)('because it %s closes with %i, without a disconnected frame, and for good', async (_title, code, frames) => {
-      const { peer, url } = await open(protocol)
-      const { peer: witness } = await open(jsonProtocol)
-      for (const frame of frames) peer.write(frame)
-      expect(await peer.closed()).toBe(code)
-      expect(peer.system.map(({ event }) => event)).toEqual(['connected'])
-      await rest.send({ group: 'g' }, 'for others')
-      await witness.messagesUntil(1)
-      expect(await rest.exists({ connection: peer.id })).toBe(false)
-      if (protocol === reliableProtocol) await expectRefused(url, peer)
-      await witness[Symbol.asyncDispose]()
-    })
+    it.each(cases)(
+      'because it %s closes with %i, without a disconnected frame, and for good',
+      async (_title, code, frames) => {
+        const { peer, url } = await open(protocol)
+        const { peer: witness } = await open(jsonProtocol)
+        for (const frame of frames) peer.write(frame)
+        expect(await peer.closed()).toBe(code)
+        expect(peer.system.map(({ event }) => event)).toEqual(['connected'])
+        await rest.send({ group: 'g' }, 'for others')
+        await witness.messagesUntil(1)
+        expect(await rest.exists({ connection: peer.id })).toBe(false)
+        if (protocol === reliableProtocol) await expectRefused(url, peer)
+        await witness[Symbol.asyncDispose]()
+      },
+    )
 
     it('acknowledges what came before it and nothing behind it', async () => {
       const { peer } = await open(protocol)

@@ -4,6 +4,7 @@ import { textFrame } from '@hocket/testkit/frames'
 import { until } from '@hocket/testkit/wait'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { jsonProtocol, Peer, type PeerOptions, recoveryUrl, reliableProtocol } from './lab/peer.ts'
+import { pass } from './lab/reliable.ts'
 import { Metrics, Rest } from './lab/rest.ts'
 import { clientUrl, freshHub, inThisProcess, type Target } from './lab/target.ts'
 
@@ -27,63 +28,14 @@ afterAll(() => target[Symbol.asyncDispose]())
 
 const open = (options: PeerOptions) => Peer.open(target, clientUrl(target, hub), options)
 
-const pass = (ms: number) => {
-  const end = performance.now() + ms
-  return until(() => performance.now() >= end, { what: 'time passes', timeoutMs: ms + 5000 })
-}
-
 const clients: readonly (readonly [title: string, protocol: string | null])[] = [
   ['simple', null],
   ['JSON', jsonProtocol],
   ['reliable JSON', reliableProtocol],
 ]
 
+// The longest come first: a handful of tests runs at a time.
 describe.concurrent('with an interval of one second', () => {
-  it.each(clients)('a %s client is pinged every interval, and stays as long as it answers', async (_title, protocol) => {
-    await using peer = await open({ protocol })
-    await pass(timeoutMs + 2 * intervalMs)
-    expect(peer.isOpen).toBe(true)
-    // Four intervals and a half have passed; a busy machine may be late with one.
-    expect(peer.pings).toBeGreaterThanOrEqual(3)
-    expect(peer.pings).toBeLessThanOrEqual(5)
-  })
-
-  it.each(clients)('a %s client that answers nothing is cut after two intervals and the grace', async (_title, protocol) => {
-    await using peer = await open({ protocol, answersPings: false })
-    const start = performance.now()
-    expect(await peer.closed(), 'it is cut without a close frame').toBe(1006)
-    const tookMs = performance.now() - start
-    expect(tookMs).toBeGreaterThan(timeoutMs - 200)
-    expect(tookMs).toBeLessThan(timeoutMs + 1500)
-    expect(peer.pings).toBeGreaterThanOrEqual(1)
-    expect(peer.texts.filter((text) => text.includes('disconnected'))).toEqual([])
-  })
-
-  it('a client that sends pings of its own, or anything else, stays without answering any', async () => {
-    await using pinging = await open({ protocol: null, answersPings: false })
-    await using talking = await open({ protocol: jsonProtocol, answersPings: false })
-    const start = performance.now()
-    while (performance.now() - start < timeoutMs + intervalMs) {
-      pinging.ping()
-      talking.send({ type: 'ping' })
-      await pass(intervalMs / 2)
-    }
-    expect(pinging.isOpen).toBe(true)
-    expect(talking.isOpen).toBe(true)
-    expect(pinging.pongs).toBeGreaterThan(4)
-    expect(talking.texts.filter((text) => text === '{"type":"pong"}').length).toBeGreaterThan(4)
-  })
-
-  it('what a client is sent does not keep it: only what it sends counts', async () => {
-    await using peer = await open({ protocol: jsonProtocol, answersPings: false })
-    const start = performance.now()
-    while (peer.isOpen && performance.now() - start < timeoutMs + 2000) {
-      await rest.send({ connection: peer.id }, 'x')
-      await pass(200)
-    }
-    expect(peer.isOpen).toBe(false)
-  })
-
   it('a reliable client that was cut for its silence is kept for recovery, however long that takes in the window', async () => {
     await using peer = await open({ protocol: reliableProtocol, answersPings: false })
     const url = clientUrl(target, hub)
@@ -122,23 +74,74 @@ describe.concurrent('with an interval of one second', () => {
     expect(await publisher.request({ type: 'joinGroup', group: 'elsewhere' })).toBe('ok')
   })
 
+  it('a client that sends pings of its own, or anything else, stays without answering any', async () => {
+    await using pinging = await open({ protocol: null, answersPings: false })
+    await using talking = await open({ protocol: jsonProtocol, answersPings: false })
+    const start = performance.now()
+    while (performance.now() - start < timeoutMs + intervalMs) {
+      pinging.ping()
+      talking.send({ type: 'ping' })
+      await pass(intervalMs / 2)
+    }
+    expect(pinging.isOpen).toBe(true)
+    expect(talking.isOpen).toBe(true)
+    expect(pinging.pongs).toBeGreaterThan(4)
+    expect(talking.texts.filter((text) => text === '{"type":"pong"}').length).toBeGreaterThan(4)
+  })
+
+  it.each(clients)(
+    'a %s client is pinged every interval, and stays as long as it answers',
+    async (_title, protocol) => {
+      await using peer = await open({ protocol })
+      await pass(timeoutMs + 2 * intervalMs)
+      expect(peer.isOpen).toBe(true)
+      // Four intervals and a half have passed; a busy machine may be late with one.
+      expect(peer.pings).toBeGreaterThanOrEqual(3)
+      expect(peer.pings).toBeLessThanOrEqual(5)
+    },
+  )
+
+  it.each(clients)(
+    'a %s client that answers nothing is cut after two intervals and the grace',
+    async (_title, protocol) => {
+      await using peer = await open({ protocol, answersPings: false })
+      const start = performance.now()
+      expect(await peer.closed(), 'it is cut without a close frame').toBe(1006)
+      const tookMs = performance.now() - start
+      expect(tookMs).toBeGreaterThan(timeoutMs - 200)
+      expect(tookMs).toBeLessThan(timeoutMs + 1500)
+      expect(peer.pings).toBeGreaterThanOrEqual(1)
+      expect(peer.texts.filter((text) => text.includes('disconnected'))).toEqual([])
+    },
+  )
+
+  it('what a client is sent does not keep it: only what it sends counts', async () => {
+    await using peer = await open({ protocol: jsonProtocol, answersPings: false })
+    const start = performance.now()
+    while (peer.isOpen && performance.now() - start < timeoutMs + 2000) {
+      await rest.send({ connection: peer.id }, 'x')
+      await pass(200)
+    }
+    expect(peer.isOpen).toBe(false)
+  })
+
   it('a JSON client that was cut for its silence is gone', async () => {
     await using peer = await open({ protocol: jsonProtocol, answersPings: false })
     await peer.closed()
     expect(await rest.exists({ connection: peer.id })).toBe(false)
     expect((await Metrics.read(target)).sum('hocket_disconnects_total', { hub, code: 'lost' })).toBeGreaterThan(0)
   })
-})
 
-it('a hub has its own interval', async () => {
-  await using own = await inThisProcess({
-    hubs: {
-      fast: { ...hubDefaults, webSocketKeepAliveIntervalInSeconds: 1 },
-      '*': { ...hubDefaults, webSocketKeepAliveIntervalInSeconds: 120 },
-    },
+  it('a hub has its own interval', async () => {
+    await using own = await inThisProcess({
+      hubs: {
+        fast: { ...hubDefaults, webSocketKeepAliveIntervalInSeconds: 1 },
+        '*': { ...hubDefaults, webSocketKeepAliveIntervalInSeconds: 120 },
+      },
+    })
+    await using fast = await Peer.open(own, clientUrl(own, 'Fast'), { protocol: jsonProtocol })
+    await using slow = await Peer.open(own, clientUrl(own, 'other'), { protocol: jsonProtocol })
+    await until(() => fast.pings >= 2, { what: 'two pings' })
+    expect(slow.pings).toBe(0)
   })
-  await using fast = await Peer.open(own, clientUrl(own, 'Fast'), { protocol: jsonProtocol })
-  await using slow = await Peer.open(own, clientUrl(own, 'other'), { protocol: jsonProtocol })
-  await until(() => fast.pings >= 2, { what: 'two pings' })
-  expect(slow.pings).toBe(0)
 })

@@ -55,13 +55,16 @@ describe('without a host', () => {
     expect(await answer.text()).toBe('')
   })
 
-  it.each(hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'])('a client URL with localhost works where that is %s', async (host) => {
-    const hub = freshHub()
-    const url = clientUrl(target, hub)
-    expect(new URL(url).hostname).toBe('localhost')
-    await using peer = await Peer.open(target, url, { protocol: jsonProtocol, host })
-    expect(await peer.request({ type: 'joinGroup', group: 'g' })).toBe('ok')
-  })
+  it.each(hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'])(
+    'a client URL with localhost works where that is %s',
+    async (host) => {
+      const hub = freshHub()
+      const url = clientUrl(target, hub)
+      expect(new URL(url).hostname).toBe('localhost')
+      await using peer = await Peer.open(target, url, { protocol: jsonProtocol, host })
+      expect(await peer.request({ type: 'joinGroup', group: 'g' })).toBe('ok')
+    },
+  )
 
   it.skipIf(outside === undefined)('no other address of the machine answers', async () => {
     expect(await isFree(target.port, outside!)).toBe(true)
@@ -103,7 +106,9 @@ describe('without a host', () => {
   })
 
   it('several servers listen side by side, and close without a trace', async () => {
-    const servers = await Promise.all(Array.from({ length: 5 }, () => startServer({ config: defaultConfig({ port: 0 }) })))
+    const servers = await Promise.all(
+      Array.from({ length: 5 }, () => startServer({ config: defaultConfig({ port: 0 }) })),
+    )
     expect(new Set(servers.map(({ port }) => port)).size).toBe(5)
     for (const server of servers) {
       await Promise.all([server.close(), server.close()])
@@ -151,13 +156,16 @@ describe('/metrics', () => {
     expect(await answer.text()).not.toContain('hocket_connections')
   })
 
-  it.skipIf(outside === undefined)('may not be read over another address, unless metricsHost lists the reader', async () => {
-    await using closed = await inThisProcess({ host: '0.0.0.0' })
-    expect((await fetch(`http://${outside}:${closed.port}/metrics`)).status).toBe(403)
-    await using open = await inThisProcess({ host: '0.0.0.0', metricsHost: [outside!] })
-    expect((await fetch(`http://${outside}:${open.port}/metrics`)).status).toBe(200)
-    expect((await fetch(`http://127.0.0.1:${open.port}/metrics`)).status).toBe(200)
-  })
+  it.skipIf(outside === undefined)(
+    'may not be read over another address, unless metricsHost lists the reader',
+    async () => {
+      await using closed = await inThisProcess({ host: '0.0.0.0' })
+      expect((await fetch(`http://${outside}:${closed.port}/metrics`)).status).toBe(403)
+      await using open = await inThisProcess({ host: '0.0.0.0', metricsHost: [outside!] })
+      expect((await fetch(`http://${outside}:${open.port}/metrics`)).status).toBe(200)
+      expect((await fetch(`http://127.0.0.1:${open.port}/metrics`)).status).toBe(200)
+    },
+  )
 })
 
 describe('the command', () => {

@@ -114,8 +114,8 @@ describe(`beside a crowd of ${crowd}`, () => {
         return frame.type === 'message' ? frame.data : frame.event
       })
       expect(got).toEqual([...expected, 'disconnected'])
-      // The crowd was being written all the time: most steps were accepted while some member still waited.
-      expect(overtaken).toBeGreaterThan(60)
+      // The crowd was being written meanwhile: many steps were accepted while some member still waited.
+      expect(overtaken).toBeGreaterThan(30)
       await expectCrowdGot(toCrowd)
     },
     120_000,

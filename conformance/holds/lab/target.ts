@@ -51,7 +51,22 @@ export interface ProcessTarget extends Target {
 
 /** `hocket serve` in a process of its own. Disposing of it drains it and checks its exit code and its output. */
 export async function inItsOwnProcess(args: readonly string[] = []): Promise<ProcessTarget> {
-  const own = await OwnServer.start({ args })
+  return asTarget(await OwnServer.start({ args }))
+}
+
+/** The same, with a garbage collector that is not lazy, so that the memory of the process tells what it holds. */
+export async function withMeasuredMemory(args: readonly string[] = []): Promise<ProcessTarget> {
+  const { NODE_OPTIONS } = process.env
+  process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ''} --import=${new URL('collect-garbage.mjs', import.meta.url)}`
+  try {
+    return asTarget(await OwnServer.start({ args }))
+  } finally {
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS
+    else process.env.NODE_OPTIONS = NODE_OPTIONS
+  }
+}
+
+function asTarget(own: OwnServer): ProcessTarget {
   return {
     endpoint: own.endpoint,
     port: own.port,
