@@ -108,7 +108,14 @@ export const errors = defineErrors({
     retry: false,
     text: '{reason}',
   },
-  forbidden: { http: 403, serviceCode: 'Error.Forbidden', ack: 'Forbidden', close: null, retry: false, text: '{reason}' },
+  forbidden: {
+    http: 403,
+    serviceCode: 'Error.Forbidden',
+    ack: 'Forbidden',
+    close: null,
+    retry: false,
+    text: '{reason}',
+  },
   sendForbidden: {
     http: null,
     serviceCode: null,

@@ -13,7 +13,7 @@ import {
 } from './checks.ts'
 import { defaultHubSettings, type HubSettings, hubSettingsSchema, strict } from './hub-settings.ts'
 
-export { developmentKey, isLoopback } from './checks.ts'
+export { developmentKey } from './checks.ts'
 export { defaultHubSettings, type HubSettings } from './hub-settings.ts'
 
 /** What the schema says about an option beside its type, bounds and default. */

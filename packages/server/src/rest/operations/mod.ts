@@ -56,5 +56,5 @@ const all = [
 /** Every REST operation, in the order of Azure's specification. */
 export const operations: readonly Operation[] = all
 
-/** The name of an operation in Azure's specification. */
+/** The name of an operation in Azure's specification. @public */
 export type OperationId = (typeof all)[number]['id']
