@@ -1,6 +1,5 @@
 /** The server finds out who is gone by itself, and leaves those alone that answer. */
 
-import { textFrame } from '@hocket/testkit/frames'
 import { until } from '@hocket/testkit/wait'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { jsonProtocol, Peer, type PeerOptions, recoveryUrl, reliableProtocol } from './lab/peer.ts'
@@ -51,27 +50,6 @@ describe.concurrent('with an interval of one second', () => {
     await pass(timeoutMs + intervalMs)
     expect(again.isOpen, 'the new socket is kept by its pongs').toBe(true)
     expect(again.pings).toBeGreaterThanOrEqual(2)
-  })
-
-  it('a publisher that is not read from, because somebody acknowledges slowly, is not cut for its silence', async () => {
-    const group = 'busy'
-    await using reader = await open({ protocol: reliableProtocol })
-    await using publisher = await open({ protocol: jsonProtocol })
-    expect(await reader.request({ type: 'joinGroup', group })).toBe('ok')
-    // Three quarters of what may wait for acknowledgement, and enough more to have the publisher's socket paused.
-    const count = 750 + 1200
-    const frame = textFrame(JSON.stringify({ type: 'sendToGroup', group, dataType: 'text', data: 'x' }))
-    publisher.write(Buffer.concat(Array.from({ length: count }, () => frame)))
-    await until(() => reader.messages.length > 700, { what: 'the first messages' })
-    const start = performance.now()
-    await pass(timeoutMs + 2 * intervalMs)
-    expect(reader.messages.length).toBeLessThan(800)
-    expect(publisher.isOpen, `after ${performance.now() - start} ms without a frame that was read`).toBe(true)
-    while (reader.messages.length < count) {
-      reader.acknowledge()
-      await pass(50)
-    }
-    expect(await publisher.request({ type: 'joinGroup', group: 'elsewhere' })).toBe('ok')
   })
 
   it('a client that sends pings of its own, or anything else, stays without answering any', async () => {
