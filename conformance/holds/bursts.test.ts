@@ -106,12 +106,12 @@ describe.concurrent('9,000 small messages in one turn of the event loop', () => 
     for (const peer of peers) await peer[Symbol.asyncDispose]()
   })
 
-  it('from 1,500 clients at a time close no reader', async () => {
+  it('from 600 clients at a time close no reader', async () => {
     const hub = freshHub()
     const peers = await openReaders(target, hub)
     const url = clientUrl(target, hub)
-    const publishers = await openMany(1500, () => Peer.open(target, url, { protocol: jsonProtocol, keeps: false }))
-    for (const [i, publisher] of publishers.entries()) publisher.write(frames(i * 6, i * 6 + 6))
+    const publishers = await openMany(600, () => Peer.open(target, url, { protocol: jsonProtocol, keeps: false }))
+    for (const [i, publisher] of publishers.entries()) publisher.write(frames(i * 15, i * 15 + 15))
     await expectAllInAnyOrder(peers, burst)
     for (const peer of [...publishers, ...peers]) await peer[Symbol.asyncDispose]()
   })

@@ -167,9 +167,10 @@ describe(`beside a crowd of ${crowd}`, () => {
     await expectCrowdGot(toCrowd)
     await until(() => few.received === sent, { what: 'everything for the small group' })
     expect(few.texts).toEqual(Array.from({ length: sent }, (_, i) => `${i}`))
-    // Between any two messages of the small group the crowd got only a part of what it was owed.
-    const steps = progress.map((share, i) => share - (progress[i - 1] ?? 0))
+    // Between two messages of the small group the crowd got only a part of what it was owed. This process reads all the
+    // sockets, so now and then a step is long because it was busy itself.
+    const steps = progress.map((share, i) => share - (progress[i - 1] ?? 0)).sort((a, b) => a - b)
     expect(progress.length).toBeGreaterThan(20)
-    expect(Math.max(...steps), `the crowd's steps: ${steps}`).toBeLessThan(0.34)
+    expect(steps[Math.floor(steps.length * 0.8)], `the crowd's steps: ${steps}`).toBeLessThan(0.1)
   }, 120_000)
 })

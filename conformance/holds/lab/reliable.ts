@@ -6,9 +6,9 @@ import { type ConnectedFrame, Peer, type PeerOptions, recoveryUrl, reliableProto
 import { Metrics, Rest } from './rest.ts'
 import { type ClientToken, clientUrl, freshHub, type Target } from './target.ts'
 
-export const refusal = { code: 1008, reason: 'The connection could not be recovered.' }
+const refusal = { code: 1008, reason: 'The connection could not be recovered.' }
 
-export interface Opened extends AsyncDisposable {
+interface Opened extends AsyncDisposable {
   readonly peer: Peer
   readonly url: string
 }
