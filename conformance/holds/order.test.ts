@@ -149,7 +149,7 @@ describe(`beside a crowd of ${crowd}`, () => {
   }, 120_000)
 
   it('a small group is served all along, however much the crowd is sent', async () => {
-    const total = full ? 20 : 60
+    const total = full ? 40 : 60
     const start = arrivals
     /** How far the crowd was at each message of the small group. */
     const progress: number[] = []
@@ -170,7 +170,7 @@ describe(`beside a crowd of ${crowd}`, () => {
     // Between two messages of the small group the crowd got only a part of what it was owed. This process reads all the
     // sockets, so now and then a step is long because it was busy itself.
     const steps = progress.map((share, i) => share - (progress[i - 1] ?? 0)).sort((a, b) => a - b)
-    expect(progress.length).toBeGreaterThan(20)
+    expect(progress.length).toBeGreaterThanOrEqual(10)
     expect(steps[Math.floor(steps.length * 0.8)], `the crowd's steps: ${steps}`).toBeLessThan(0.1)
   }, 120_000)
 })
