@@ -54,8 +54,14 @@ export function sendReply(
   if (!incoming.complete) incoming.resume()
 }
 
+/** Time for the peer of a refused socket to close its side, in milliseconds. */
+const refusalLingerMs = 1000
+
 /** Answers a request for an upgrade with plain HTTP, and ends its socket. */
 export function refuseUpgrade(socket: Duplex, reply: HttpReply): void {
+  // Nobody reads this socket any more. Unread bytes would hide its end, and keep it until the process ends.
+  socket.resume()
+  setTimeout(() => socket.destroy(), refusalLingerMs).unref()
   const body = reply.body === null ? Buffer.alloc(0) : Buffer.from(reply.body)
   const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}`]
   for (const [name, value] of Object.entries(reply.headers)) {

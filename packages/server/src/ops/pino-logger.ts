@@ -53,7 +53,7 @@ export function createPinoLogger(options: PinoLoggerOptions): ProcessLogger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[redacted]' },
       serializers: { err: plainError, error: plainError, cause: plainError },
-      hooks: { streamWrite: withoutSecrets },
+      hooks: { streamWrite: (line) => escapeControls(withoutSecrets(line)) },
     },
     // With minLength 0 its flush would not wait for the write that is under way.
     options.stream ?? destination({ dest: 2, sync: false, minLength: 1, maxLength: maxWaitingBytes }),
@@ -88,4 +88,9 @@ export function withoutSecrets(line: string): string {
   let clean = line
   for (const [pattern, replacement] of secretTexts) clean = clean.replace(pattern, replacement)
   return clean
+}
+
+/** JSON may hold these characters as they are; terminals and readers of logs take them for commands and ends of lines. */
+function escapeControls(line: string): string {
+  return line.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

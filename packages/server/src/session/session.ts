@@ -165,6 +165,9 @@ export class Session implements Receiver {
     if (this.#state !== 'open') return
     this.#out.discard()
     this.#beginClose(error.close ?? 1011, error.message, { kind: 'error', error })
+    // A close frame behind so much comes too late, if ever, and no bound counts what stands before it any more.
+    const transport = this.#transport
+    if (transport !== null && transport.bufferedBytes > this.#deps.limits.blockedBytes * 4) transport.abort()
   }
 
   #attach(transport: Transport): TransportHandlers {
