@@ -1,7 +1,7 @@
 /** Every accepted message arrives, once, in order. */
 
 import { acceptedSends, type Raised, type RunRecord } from './checks.ts'
-import type { Life } from './lives.ts'
+import { isTangled, type Life } from './lives.ts'
 
 export function checkDelivery(run: RunRecord, lives: readonly Life[]): string[] {
   return [
@@ -28,6 +28,7 @@ function checkMember(
   if (!current.standing) violations.push(`${client} is not connected at the end (last: ${current.id})`)
   if (current.joinedAt === null) violations.push(`${client} is not back in its group: ${current.id} has no join ack`)
 
+  if (isTangled(own)) return [...violations, ...own.flatMap((life) => checkCopies(run, lives, life, life === current))]
   const expiring = expiringKeys(run)
   const raisedCounts = new Map<string, number>()
   for (const { sequenceId, key } of raised) {

@@ -268,6 +268,21 @@ describe('violationsOf', () => {
     expect(violationsOf(story.run)).toEqual(['r is not back in its group: cr2 has no join ack'])
   })
 
+  it('judges a client that ran two connections at once by what left the server for it, not by what it raised', () => {
+    const { story, publisher, second } = goodStory()
+    const other = story.socket('r', 'cr2')
+    story.join(other, '2')
+    story.lose(second)
+    const again = story.socket('r', 'cr', 'cr')
+    story.request(publisher, 'sendToGroup', '3', 'c')
+    story.ack(publisher, '3')
+    story.message(again, 3, 'c')
+    expect(violationsOf(story.run)).toEqual(['r (cr2) has c 0 times, it was accepted 1 times'])
+    story.message(other, 1, 'c')
+    expect(violationsOf(story.run)).toEqual([])
+    expect(figuresOf(story.run).tangledClients).toBe(1)
+  })
+
   it('notices refused handshakes, closes by the server and broken frames', () => {
     const { story, second, publisher } = goodStory()
     second.serverClose = { ...story.traffic.now(), code: 1011, reason: 'oops' }

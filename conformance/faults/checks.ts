@@ -6,7 +6,7 @@
 import type { TransportRecord } from '@hocket/testkit/fault-proxy-tap'
 import { checkConnections } from './checks-connections.ts'
 import { checkDelivery } from './checks-delivery.ts'
-import { isRefusedRecovery, type Life, livesOf } from './lives.ts'
+import { isRefusedRecovery, isTangled, type Life, livesOf } from './lives.ts'
 
 /** A message that a client handed to its application. */
 export interface Raised {
@@ -47,6 +47,8 @@ export interface Figures {
   duplicateAcks: number
   restAccepted: number
   raised: number
+  /** Clients that ran two connections at once (see `isTangled`): only what left the server for them is judged. */
+  tangledClients: number
   /** Largest number of sequence ids that expired in one logical connection. */
   expired: number
 }
@@ -75,6 +77,7 @@ export function figuresOf(run: RunRecord): Figures {
     duplicateAcks: acks.filter((ack) => ack.errorName === 'Duplicate').length,
     restAccepted: run.rest.filter((send) => send.accepted).length,
     raised: run.raised.length,
+    tangledClients: [...Map.groupBy(lives, (life) => life.client).values()].filter(isTangled).length,
     expired: Math.max(0, ...lives.map((life) => Math.max(0, ...life.content.keys()) - life.content.size)),
   }
 }

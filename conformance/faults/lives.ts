@@ -40,6 +40,20 @@ export function livesOf(transports: readonly TransportRecord[]): Life[] {
   return [...byId].map(([id, own]) => lifeOf(id, own))
 }
 
+/**
+ * Whether a client went on with an earlier connection after it had begun a later one. The sync Python client does so now
+ * and then: its recovery and its reconnection run in threads of their own, both succeed, and what arrives on two sockets
+ * goes through one memory of sequence ids. What such a client raises says nothing about the server.
+ */
+export function isTangled(own: readonly Life[]): boolean {
+  return own.some((later, index) => {
+    const began = later.transports[0]?.accepted.at ?? Number.POSITIVE_INFINITY
+    return own.slice(0, index).some((earlier) => {
+      return earlier.transports.some(({ connected, accepted }) => connected !== null && accepted.at > began)
+    })
+  })
+}
+
 export function succeeded(ack: AckRecord): boolean {
   return ack.success || ack.errorName === 'Duplicate'
 }

@@ -9,7 +9,7 @@ import { until } from '@hocket/testkit/wait'
 import { type Figures, figuresOf, type RestSend, type RunRecord, violationsOf } from './checks.ts'
 import { expiringKeys } from './checks-delivery.ts'
 import { type ClientKind, Driver } from './driver.ts'
-import { livesOf } from './lives.ts'
+import { isTangled, livesOf } from './lives.ts'
 
 const receivers = ['r0', 'r1', 'r2', 'r3']
 const publishers = ['p0', 'p1', 'p2']
@@ -293,6 +293,7 @@ class Run implements AsyncDisposable {
           const raised = new Set(own.map((event) => event.event === 'message' && `${event.sequenceId} ${event.key}`))
           const life = lives.findLast((candidate) => candidate.client === client)
           if (life === undefined || !life.copies.has(key)) return false
+          if (isTangled(lives.filter((candidate) => candidate.client === client))) return true
           return [...life.content].every(([id, content]) => raised.has(`${id} ${content}`) || expiring.has(content))
         })
       },
