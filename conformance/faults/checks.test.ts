@@ -276,7 +276,7 @@ describe('violationsOf', () => {
     const again = story.socket('r', 'cr', 'cr')
     story.request(publisher, 'sendToGroup', '3', 'c')
     story.ack(publisher, '3')
-    story.message(again, 3, 'c')
+    for (const [index, key] of ['a', 'b', 'c'].entries()) story.message(again, index + 1, key)
     expect(violationsOf(story.run)).toEqual(['r (cr2) has c 0 times, it was accepted 1 times'])
     story.message(other, 1, 'c')
     expect(violationsOf(story.run)).toEqual([])
