@@ -119,7 +119,7 @@ describe('whatever a client sends, the server does it or refuses it', () => {
       filter,
       to: fc.constantFrom('/:send', '/groups/g/:send', '/users/alice/:send', '/:addToGroups', '/:removeFromGroups'),
     })
-    await lab.fuzz('filters', { wanted: 8000, batch: 400 }, input, async (inputs) => {
+    await lab.fuzz('filters', { wanted: 6500, batch: 400 }, input, async (inputs) => {
       await using _ = await Bystanders.connect(lab)
       const requests = inputs.map(({ filter, to }) => {
         const path = `/api/hubs/${hub}${to}`
@@ -164,7 +164,7 @@ describe('whatever a client sends, the server does it or refuses it', () => {
   })
 
   it('REST calls', { timeout }, async () => {
-    await lab.fuzz('REST calls', { wanted: 8000, batch: 400 }, restCall, async (calls) => {
+    await lab.fuzz('REST calls', { wanted: 6500, batch: 400 }, restCall, async (calls) => {
       await using _ = await Bystanders.connect(lab)
       const requests = calls.map((call) => restBytes(call, lab.host, call.isAuthorized ? restToken(call.path) : null))
       const answers = await sendRequests(lab.port, requests)
@@ -177,7 +177,7 @@ describe('whatever a client sends, the server does it or refuses it', () => {
   })
 
   it('bytes where HTTP is expected', { timeout }, async () => {
-    await lab.fuzz('HTTP bytes', { wanted: 4000, batch: 320 }, httpBytes, async (inputs) => {
+    await lab.fuzz('HTTP bytes', { wanted: 3500, batch: 320 }, httpBytes, async (inputs) => {
       for (const pieces of inputs) {
         const statuses = statusesIn(await sendBytes(lab.port, pieces))
         expect(statuses.filter((status) => status >= 500)).toEqual([])

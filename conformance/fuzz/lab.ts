@@ -13,7 +13,7 @@ import { sendFrames } from './websocket-wire.ts'
 import { Witnesses } from './witness.ts'
 
 /** A hub that everybody may enter without a token. */
-export const openHub = 'open'
+const openHub = 'open'
 export const hub = 'fuzz'
 
 const everyRole = ['webpubsub.sendToGroup', 'webpubsub.joinLeaveGroup']

@@ -83,7 +83,8 @@ console.log((await fetch(server.endpoint + '/api/health', { method: 'HEAD' })).s
   it('give a command that serves, sends and says its version', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'packages/cli/package.json'), 'utf8'))
     const command = join(folder, 'node_modules/.bin/hocket')
-    expect(run(command, ['--version']).trim()).toBe(version)
+    expect(run('npx', ['hocket', '--version']).trim()).toBe(version)
+    expect(run(command, ['--help'])).toMatch(/serve.*token.*send.*watch.*check-config/s)
     const server = spawn(command, ['serve', '--port', '0'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
     const exited = new Promise((resolve) => server.on('exit', resolve))
     let printed = ''
