@@ -49,6 +49,7 @@ class Story {
 
   lose(transport: TransportRecord, atMs?: number): void {
     const now = this.traffic.now()
+    transport.clientSideLost = now
     transport.serverSideLost = atMs === undefined ? now : { ...now, atMs }
   }
 

@@ -41,17 +41,22 @@ export function livesOf(transports: readonly TransportRecord[]): Life[] {
 }
 
 /**
- * Whether a client went on with an earlier connection after it had begun a later one. The sync Python client does so now
- * and then: its recovery and its reconnection run in threads of their own, both succeed, and what arrives on two sockets
- * goes through one memory of sequence ids. What such a client raises says nothing about the server.
+ * Whether a client had two connections at once. The sync Python client does so now and then: its recovery and its
+ * reconnection run in threads of their own, and when both succeed, what arrives on two sockets goes through one memory of
+ * sequence ids. What such a client raises says nothing about the server.
  */
 export function isTangled(own: readonly Life[]): boolean {
   return own.some((later, index) => {
-    const began = later.transports[0]?.accepted.at ?? Number.POSITIVE_INFINITY
-    return own.slice(0, index).some((earlier) => {
-      return earlier.transports.some(({ connected, accepted }) => connected !== null && accepted.at > began)
-    })
+    const began = later.transports[0]?.connected?.at
+    if (began === undefined) return false
+    const isHeld = (transport: TransportRecord) => transport.connected !== null && heldUntil(transport) > began
+    return own.slice(0, index).some((earlier) => earlier.transports.some(isHeld))
   })
+}
+
+/** When the client's end of a socket was over. */
+function heldUntil({ clientSideLost, clientClose, serverClose }: TransportRecord): number {
+  return Math.min(...[clientSideLost, clientClose, serverClose].map((end) => end?.at ?? Number.POSITIVE_INFINITY))
 }
 
 export function succeeded(ack: AckRecord): boolean {

@@ -161,18 +161,29 @@ class AioSocket(RawSocket):
             self._ended.wait(5)
 
 
+class Refused(AssertionError):
+    """The handshake got another answer than 101. Says so without the URL, which holds a token."""
+
+    def __init__(self, status):
+        super().__init__(f"the handshake was refused with {status}")
+        self.status = status
+
+
 def open_socket(flavour, loop, url, subprotocol=None):
     """Opens a raw WebSocket with the library that belongs to the flavour."""
     subprotocols = [subprotocol] if subprotocol else None
-    return SyncSocket(url, subprotocols) if flavour == "sync" else AioSocket(loop, url, subprotocols)
+    try:
+        return SyncSocket(url, subprotocols) if flavour == "sync" else AioSocket(loop, url, subprotocols)
+    except websocket.WebSocketBadStatusException as error:
+        raise Refused(error.status_code) from None
+    except aiohttp.WSServerHandshakeError as error:
+        raise Refused(error.status) from None
 
 
 def refused_with(flavour, loop, url, subprotocol=None):
     """The HTTP status of a handshake that must not succeed."""
     try:
         open_socket(flavour, loop, url, subprotocol).close()
-    except websocket.WebSocketBadStatusException as error:
-        return error.status_code
-    except aiohttp.WSServerHandshakeError as error:
-        return error.status
+    except Refused as refused:
+        return refused.status
     raise AssertionError("the handshake succeeded")
