@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Bystanders } from './bystanders.ts'
 import { filter } from './filters.ts'
-import { httpBytes } from './http-bytes.ts'
+import { httpBytes, sendPath, withToken } from './http-bytes.ts'
 import { sendBytes, sendRequests, statusesIn } from './http-wire.ts'
 import { jsonPayload } from './json-frames.ts'
 import { hub, Lab, seed } from './lab.ts'
@@ -179,7 +179,7 @@ describe('whatever a client sends, the server does it or refuses it', () => {
   it('bytes where HTTP is expected', { timeout }, async () => {
     await lab.fuzz('HTTP bytes', { wanted: 3500, batch: 320 }, httpBytes, async (inputs) => {
       for (const pieces of inputs) {
-        const statuses = statusesIn(await sendBytes(lab.port, pieces))
+        const statuses = statusesIn(await sendBytes(lab.port, withToken(pieces, restToken(sendPath))))
         expect(statuses.filter((status) => status >= 500)).toEqual([])
       }
     })

@@ -6,7 +6,12 @@ import { damage, damaged, readable, someBytes } from './words.ts'
 /** Written in this order, each on its own. */
 export type Pieces = readonly Buffer[]
 
-const post = 'POST /api/hubs/fuzz/:send HTTP/1.1\r\nHost: localhost\r\n'
+/** Stands for a token that opens `sendPath`: without one no body is read. */
+const tokenPlace = '(token)'
+export const sendPath = '/api/hubs/fuzz/:send'
+
+const anonymous = `POST ${sendPath} HTTP/1.1\r\nHost: localhost\r\n`
+const post = `${anonymous}Authorization: Bearer ${tokenPlace}\r\n`
 const get = 'GET /api/hubs/fuzz/groups/g/connections HTTP/1.1\r\nHost: localhost\r\n'
 const upgrade = 'GET /client/hubs/fuzz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
 const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
@@ -14,6 +19,11 @@ const manyHeaders = (count: number) => Array.from({ length: count }, (_, i) => `
 
 const templates = [
   // Lengths and chunks that lie.
+  `${anonymous}Content-Length: 5\r\n\r\nab`,
+  `${anonymous}Content-Length: 2\r\n\r\nabcdef`,
+  `${post}Content-Length: 2000000\r\n\r\n${'x'.repeat(100_000)}`,
+  `${post}Content-Length: 300000\r\n\r\n${'x'.repeat(100_000)}`,
+  `${post}Transfer-Encoding: chunked\r\n\r\n${`4000\r\n${'x'.repeat(0x4000)}\r\n`.repeat(70)}`,
   `${post}Content-Length: 5\r\n\r\nab`,
   `${post}Content-Length: 2\r\n\r\nabcdef`,
   `${post}Content-Length: -1\r\n\r\n`,
@@ -104,3 +114,8 @@ export const httpBytes: fc.Arbitrary<Pieces> = fc
     const place = Math.floor(cut * bytes.length)
     return [readable(bytes.subarray(0, place)), readable(bytes.subarray(place))]
   })
+
+/** The pieces with a token in its place. */
+export function withToken(pieces: Pieces, token: string): Pieces {
+  return pieces.map((piece) => Buffer.from(piece.toString('latin1').replaceAll(tokenPlace, token), 'latin1'))
+}
