@@ -1,6 +1,6 @@
 import type { HocketError } from '@hocket/protocol/errors'
 import type { UpgradeEvents } from './gateway/upgrade.ts'
-import type { Logger } from './log.ts'
+import { type Logger, printable } from './log.ts'
 import type { Counters } from './ops/counters.ts'
 import type { SessionCause, SessionEvents } from './session/events.ts'
 import type { Session } from './session/session.ts'
@@ -15,7 +15,9 @@ export function createEvents(counters: Counters, logger: Logger): SessionEvents 
       const { userId, protocol, permissions } = session
       logger.debug({ ...about(session), userId, subprotocol: protocol }, 'connection opened')
       const { skipped } = permissions
-      if (skipped.length > 0) logger.debug({ ...about(session), skipped: skipped.slice(0, 20) }, 'roles skipped')
+      if (skipped.length === 0) return
+      const shown = skipped.slice(0, 20).map(({ role, reason }) => ({ role: printable(role), reason }))
+      logger.debug({ ...about(session), skipped: shown }, 'roles skipped')
     },
     detached(session, end) {
       logger.debug({ ...about(session), code: end.code }, 'connection lost, waiting for recovery')
@@ -56,7 +58,7 @@ export function createEvents(counters: Counters, logger: Logger): SessionEvents 
     },
     recoveryRefused(hub, connectionId) {
       counters.hub(hub).recoveriesRefused++
-      logger.debug({ hub, connectionId }, 'recovery refused')
+      logger.debug({ hub, connectionId: printable(connectionId, 64) }, 'recovery refused')
     },
   }
 }

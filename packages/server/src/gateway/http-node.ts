@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { errors } from '@hocket/protocol/errors'
+import { errors, HocketError } from '@hocket/protocol/errors'
 import type { HttpReply, HttpRequest } from '../http.ts'
 
 /** Node's request as the rest of the server sees requests. */
@@ -28,10 +28,16 @@ async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Ui
   if (announced > maxBytes) throw errors.bodyTooLarge({ size: announced, limit: maxBytes, target: 'Request' })
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes) throw errors.bodyTooLarge({ size, limit: maxBytes, target: 'Request' })
-    chunks.push(chunk)
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > maxBytes) throw errors.bodyTooLarge({ size, limit: maxBytes, target: 'Request' })
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof HocketError) throw error
+    // The client broke off, which is its own affair: nobody is there to read the answer.
+    throw errors.invalidBody({ reason: 'The request broke off before its body was complete.', cause: error })
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
