@@ -269,6 +269,18 @@ describe('violationsOf', () => {
     expect(violationsOf(story.run)).toEqual(['r is not back in its group: cr2 has no join ack'])
   })
 
+  it('takes a refusal that comes again for one connection as followed by what followed the first one', () => {
+    const { story, second, publisher } = goodStory()
+    story.lose(second, 0)
+    story.refuse('r', 'cr', 60_000)
+    story.join(story.socket('r', 'cr2'), '2')
+    story.refuse('r', 'cr', 60_100)
+    expect(violationsOf(story.run)).toEqual([])
+    story.lose(publisher, 0)
+    story.refuse('p', 'cp', 60_000)
+    expect(violationsOf(story.run)).toEqual(['p/1: no new connection followed the refused recovery'])
+  })
+
   it('judges a client that ran two connections at once by what left the server for it, not by what it raised', () => {
     const { story, publisher, second } = goodStory()
     const other = story.socket('r', 'cr2')
