@@ -6,6 +6,9 @@ import type { NodeFrame } from './frame-node.ts'
 /** Bodies up to this size are copied behind their prefix: one small buffer is cheaper to write than two. */
 const joinBelowBytes = 2048
 
+/** Time for the peer to close its end of a socket whose closing handshake is over, in milliseconds. */
+const closedLingerMs = 500
+
 /**
  * One WebSocket of `ws`. Frames that are ready made are written straight to the socket; `ws` reads, answers pings and
  * does the closing handshake. Both write whole frames in the same call, so they never mix within one.
@@ -27,6 +30,8 @@ export class NodeTransport implements Transport {
     })
     ws.on('close', (code) => this.#closed(code))
     socket.on('drain', () => this.#handlers?.drained())
+    // The closing handshake is over and our end is sent. Some clients (Python's sync one) keep theirs open for seconds.
+    socket.once('finish', () => setTimeout(() => socket.destroy(), closedLingerMs).unref())
   }
 
   /** Connects the handlers; events from before have waited. */
