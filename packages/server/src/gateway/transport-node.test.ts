@@ -27,6 +27,6 @@ it('goes down soon although a client that has said goodbye keeps its end of the 
   socket.resume()
   await once(socket, 'end')
   // Resolves long before the time-outs, or the test runs into its own.
-  await server.close()
+  await expect(server.close()).resolves.toBeUndefined()
   socket.destroy()
 }, 15_000)
