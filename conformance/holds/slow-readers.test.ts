@@ -92,10 +92,13 @@ describe(`${slowCount} clients that stop reading`, () => {
     expect(metrics.sum('hocket_overflow_closes_total')).toBe(slowCount)
     expect(metrics.sum('hocket_connections', { state: 'open' })).toBe(crowd.healthy.length + 1)
     expect(metrics.sum('hocket_blocked_connections')).toBe(0)
-    // A bound for each slow reader and what its socket holds at most.
+    // A bound for each slow reader and what its socket holds at most. While the kernel takes all it is sent, a reliable
+    // one looks like a reader that acknowledges late, which may be owed four times as much for a while (decision 0003).
     const perReader = outboxMaxBytes + 2 * 65_536
-    expect(watch.outboxBytes).toBeLessThan(slowCount * perReader)
-    expect(watch.memoryBytes - before).toBeLessThan(slowCount * perReader + garbageBytes)
+    const perReliableReader = 4 * outboxMaxBytes + 2 * 65_536
+    const bound = (slowCount / 2) * (perReader + perReliableReader)
+    expect(watch.outboxBytes).toBeLessThan(bound)
+    expect(watch.memoryBytes - before).toBeLessThan(bound + garbageBytes)
 
     for (const [i, peer] of crowd.slow.entries()) {
       peer.readOn()
@@ -114,10 +117,11 @@ describe(`${slowCount} clients that stop reading`, () => {
     const start = performance.now()
     for (let i = 0; i < count; i++) await rest.send({ group: 'g' }, `${i}`)
     await expectHealthyGot(crowd, count, 10_000)
-    // Publishers wait for slow acknowledgers at most seven seconds, however many there are. The healthy reliable readers
-    // acknowledge once a second, so these messages take four seconds anyway.
-    expect(performance.now() - start).toBeLessThan(7000 + 4000 + 6000)
-    expect((await Metrics.read(target)).sum('hocket_overflow_closes_total')).toBe(slowCount / 2)
+    // Nobody waits for those that do not acknowledge: they have their grace of three seconds, and are closed then.
+    expect(performance.now() - start).toBeLessThan(15_000)
+    await until(async () => (await Metrics.read(target)).sum('hocket_overflow_closes_total') === slowCount / 2, {
+      what: 'the reliable ones that never acknowledge are closed',
+    })
   }, 60_000)
 
   it('do not grow the process when a burst comes for each of them alone, and hold nothing once they are closed', async () => {
